@@ -146,7 +146,9 @@ async def _living(relay: RelayHosts, host: str) -> Sequence[Drift]:
         told = facts_in(await relay.reach(host).ask("facts"))
     except BcpError:
         return ()
-    return (NO_FIREWALL,) if told.firewall is False else ()
+    units = (unit.partition(" is ") for unit in told.units_off)
+    off = (Drift(f"etc/systemd/system/{name}", "at the machine's start", "enabled", why) for name, _, why in units)
+    return (*((NO_FIREWALL,) if told.firewall is False else ()), *off)
 
 
 def read_root(root: Path, files: Sequence[KitFile]) -> dict[str, str]:

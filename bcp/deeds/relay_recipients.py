@@ -37,6 +37,8 @@ class HostList:
     change: Change | None = None
     trouble: str = ""
     sent: bool = False
+    damaged: bool = False
+    """It answers, and what it has is no list: somebody had a hand in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,13 @@ async def check(app: App, name: str = "", *, full: bool = False) -> Recipients:
 
 async def _look(relay: RelayHosts, host: str, found: Gathered) -> HostList:
     try:
-        listing = parse(await relay.reach(host).ask("list"))
+        shown = await relay.reach(host).ask("list")
     except BcpError as error:
         return HostList(host, trouble=error.message)
+    try:
+        listing = parse(shown)
+    except BcpError as error:
+        return HostList(host, trouble=f"{error.message}; {error.hint}", damaged=True)
     return HostList(host, listing, change(listing, found.addresses))
 
 
@@ -146,7 +152,7 @@ async def sync(app: App, name: str = "", *, accept_drop: bool = False, full: boo
             judge(host.change, relay.machine.recipients.max_drop, accepted=accept_drop)
     text = render(Listing(relay.name, int(app.clock.now()), looked.found.addresses))
     data = signed(text, sign(key.reveal(), text.encode()))
-    done = [await _send(relay, host, data) for host in looked.hosts]
+    done = [await _send(relay, h, data) if not h.trouble or (h.damaged and accept_drop) else h for h in looked.hosts]
     troubled = [h for h in done if h.trouble]
     if troubled:
         _tell(troubled, len(done))
@@ -156,8 +162,6 @@ async def sync(app: App, name: str = "", *, accept_drop: bool = False, full: boo
 
 
 async def _send(relay: RelayHosts, host: HostList, data: bytes) -> HostList:
-    if host.trouble:
-        return host
     try:
         await relay.reach(host.host).ask("recipients", stdin=data)
     except BcpError as error:

@@ -10,19 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from datetime import UTC
+
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import Line, Not, Reader
 
 FINAL = frozenset({"sent", "bounced", "expired", "deleted"})
 """``deferred`` is not: it is tried again."""
-_LINE = re.compile(
-    r"^(?P<when>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+)?.*?"
-    r"\bpostfix[^/\s]*/(?P<daemon>[\w/-]+?)\[\d+\]: (?P<id>[0-9A-Za-z]{6,20}): (?P<text>.*)$"
+_BARE = re.compile(r"(?:\S*[^\s:] +)?postfix[^\s/]*/(?P<daemon>[\w/.-]+)\[\d+\]: (?P<text>.*)", re.DOTALL)
+"""A line without a date: perhaps a host, then the program."""
+_SAID = re.compile(r"(?P<id>[0-9A-Za-z]{5,25}): (?P<text>.*)", re.DOTALL)
+_ADDRESS = r'<(?:"(?:[^"\\]|\\.)*"|[^">])*>'
+_TO = re.compile(
+    rf"to=(?P<to>{_ADDRESS})(?:, orig_to=(?P<orig>{_ADDRESS}))?.*?, status=(?P<status>[\w-]+) ?(?P<detail>.*)$",
+    re.DOTALL,
 )
-_TO = re.compile(r"^to=<(?P<to>[^>]*)>(?:, orig_to=<(?P<orig>[^>]*)>)?.*?, status=(?P<status>[\w-]+) ?(?P<detail>.*)$")
 _GIVEN_UP = re.compile(r"^from=<[^>]*>, status=(?:force-)?expired")
 _OLD_ID = re.compile(r"\borig_id=([0-9A-Za-z]{6,20})\b")
-SLACK = timedelta(hours=26)
+SLACK_S = 26 * 3600.0
 """Lines without a zone are in the relay's local time."""
 
 
@@ -45,12 +50,11 @@ def fates_of(text: str, wanted: Collection[str], *, since: float = 0.0, now: flo
     ``since``: lines older than this (epoch seconds) speak of other messages. ``now`` dates lines that carry no year.
     """
     lives: dict[str, Life] = {}
-    for match in _lines(text, since, now):
-        ident, said = match["id"], match["text"]
+    for ident, daemon, said in _lines(text, since, now):
         life = lives.get(ident)
         if life is None or (life.over and not _ends(said)):
             life = lives[ident] = Life()
-        _take(life, match["daemon"], said)
+        _take(life, daemon, said)
     later: dict[str, list[str]] = {}
     for ident, life in lives.items():
         if life.follows:
@@ -58,36 +62,29 @@ def fates_of(text: str, wanted: Collection[str], *, since: float = 0.0, now: flo
     return {i: _followed(i, lives, later) for i in wanted if i in lives}
 
 
-def _lines(text: str, since: float, now: float | None) -> Iterator[re.Match[str]]:
-    older = lru_cache(64)(partial(_is_older, since=since, now=now))  # most lines share their second with the one before
-    for line in text.split("\n"):
-        match = _LINE.match(line.rstrip("\r"))
-        if match is not None and not (since and older(match["when"])):
-            yield match
+class _NoYear(Dating):
+    """Nobody knows what time it is: a date without a year says nothing."""
+
+    def classic(self, text: str, year: int | None = None) -> float | None:
+        return super().classic(text, year) if year is not None else None
 
 
-def _is_older(when: str | None, since: float, now: float | None) -> bool:
-    """A line that cannot be dated is believed."""
-    at = _at(when or "", now)
-    return at is not None and at < datetime.fromtimestamp(since, UTC) - SLACK
+def _lines(text: str, since: float, now: float | None) -> Iterator[tuple[str, str, str]]:
+    """Queue id, daemon and words. A line that cannot be dated is believed."""
+    reader = Reader(_NoYear(UTC, 0.0) if now is None else Dating(UTC, now))
+    for raw in text.split("\n"):
+        if "postfix" not in raw:
+            continue
+        found = reader.read(raw.encode("utf-8", "replace"))
+        at, daemon, said = (found.at, found.daemon, found.text) if isinstance(found, Line) else _bare(found, raw)
+        match = _SAID.match(said)
+        if match is not None and not (since and at and at < since - SLACK_S):
+            yield match["id"], daemon, match["text"]
 
 
-def _at(when: str, now: float | None) -> datetime | None:
-    """RFC 3339, journald's short-iso, or the classic form without a year (the last one that is not in the future)."""
-    try:
-        if when[:1].isdigit():
-            found = datetime.fromisoformat(when)
-            return found if found.tzinfo else found.replace(tzinfo=UTC)
-        if not when or now is None:
-            return None
-        today = datetime.fromtimestamp(now, UTC)
-        for year in (today.year, today.year - 1):
-            found = datetime.strptime(f"{year} {when}", "%Y %b %d %H:%M:%S").replace(tzinfo=UTC)
-            if found <= today + SLACK:
-                return found
-    except ValueError:
-        return None
-    return None
+def _bare(why: Not, raw: str) -> tuple[float, str, str]:
+    found = _BARE.match(raw.rstrip("\r")) if why is Not.BROKEN else None
+    return (0.0, found["daemon"].rpartition("/")[2], found["text"]) if found else (0.0, "", "")
 
 
 def _ends(said: str) -> bool:
@@ -98,13 +95,13 @@ def _ends(said: str) -> bool:
 def _take(life: Life, daemon: str, said: str) -> None:
     if to := _TO.match(said):
         if to["status"] in FINAL:
-            for address in {to["to"].lower(), (to["orig"] or to["to"]).lower()}:
+            for address in {to["to"][1:-1].lower(), (to["orig"] or to["to"])[1:-1].lower()}:
                 life.fates[address] = (to["status"], to["detail"][:300])
     elif _GIVEN_UP.match(said):
         life.all_left = ("expired", "the relay gave up and told the sender")
     elif daemon == "postsuper" and said == "removed":
         life.all_left, life.over = ("deleted", "removed from the queue by a person (postsuper)"), True
-    elif old := _OLD_ID.search(said):
+    elif daemon == "pickup" and (old := _OLD_ID.search(said)):
         life.follows = old[1]
     elif said == "removed":
         life.over = True

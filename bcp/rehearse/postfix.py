@@ -19,9 +19,9 @@ from typing import Any
 from bcp.contracts.relay_machine import RelayMachine
 from bcp.kernel.errors import Invalid, Permanent
 from bcp.kernel.json_in import rows
+from bcp.kit.log_dates import Dating
 from bcp.lab.spool import NUMBER
 from bcp.lab.world import World
-from bcp.relay.dating import Dating
 from bcp.relay.door import own_zone
 from bcp.relay_kit.facts import Hop, KitFacts
 from bcp.relay_kit.files import kit_files

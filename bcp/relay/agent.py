@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bcp.kernel.errors import Refused, StorageError
+from bcp.kernel.json_in import rows
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import Reader
 from bcp.relay.batch import BATCH, REPLY, Request, digest, is_sealed, seal, unseal
-from bcp.relay.dating import Dating
 from bcp.relay.follow import Follower, Piece
-from bcp.relay.lines import Reader
+from bcp.relay.kin import NEAR
 from bcp.relay.listen import Listener
 from bcp.relay.lives import Lives
 from bcp.relay.mail import Mail, mail_of
@@ -110,10 +112,18 @@ class Agent:
         }
         dating = Dating(self._zone, self.now, self.place.last)
         self.lives = Lives(_Shelf(self.store), sessions, self.options.copies)
+        self.lives.recall(m for m in map(_mail, self.store.newest(NEAR)) if m)
         self.listener = Listener(Reader(dating, self.options.names), self.lives)
         self.listener.counted.update(json.loads(self.store.get("counted") or "{}"))
         self.listener.export.stands_at(self.store.get("export"))
+        self.close()
         self.source = self._make(self.place, self.say)
+
+    def close(self) -> None:
+        """End what lines come from: journald's reader is a process."""
+        end = getattr(getattr(self, "source", None), "close", None)
+        if end is not None:
+            end()
 
     @property
     def problem(self) -> str:
@@ -198,15 +208,16 @@ class Agent:
         )
 
     def list_queue(self, text: str, now: float) -> None:
-        """What ``postqueue -j`` printed, taken at ``now``. A listing that cannot be read says nothing."""
-        rows = _listing(text)
-        if rows is None:
+        """What ``postqueue -j`` printed, taken at ``now``; the log was read since. A listing that cannot be read says
+        nothing; while the log cannot be, nothing is missed in one."""
+        shown = _listing(text)
+        if shown is None:
             self.say("queue-unreadable", "the queue's listing is not what postqueue -j prints")
             return
         waiting = {m.ids[-1] for m in map(_mail, self.store.open_before(now - VANISHED_S)) if m and m.accepted}
-        for key, (queue, people) in rows.items():
+        for key, (queue, people) in shown.items():
             self.lives.listed(key, queue, people, now)
-        for key in waiting - rows.keys():
+        for key in waiting - shown.keys() if not self.problem else ():
             self.lives.vanished(key, now)
         self._keep()
 
@@ -220,12 +231,11 @@ class Agent:
 def _listing(text: str) -> dict[str, tuple[str, list[tuple[str, str]]]] | None:
     found: dict[str, tuple[str, list[tuple[str, str]]]] = {}
     try:
-        for line in text.split("\n"):  # no other end of line: addresses may hold them
-            if line.strip():
-                row = json.loads(line)
-                people = [(str(r["address"]), str(r.get("delay_reason", ""))) for r in row["recipients"]]
-                found[str(row["queue_id"])] = (str(row["queue_name"]), people)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        for line in rows(text):
+            row = json.loads(line)
+            people = [(str(r["address"]), str(r.get("delay_reason", ""))) for r in row["recipients"]]
+            found[str(row["queue_id"])] = (str(row["queue_name"]), people)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return found
 

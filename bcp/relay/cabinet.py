@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from bcp.relay.mail import Mail
@@ -25,6 +26,11 @@ class Cabinet:
         self._mails: dict[str, Mail] = {}
         self._keys: dict[str, str] = {}
         self._changed: dict[str, None] = {}
+
+    def recall(self, mails: Iterable[Mail]) -> None:
+        """Have these at hand again, as they are on the shelf, the newest one last."""
+        for mail in mails:
+            self._have(mail, "")
 
     def changed(self) -> list[Mail]:
         """What has to be kept since this was asked last."""

@@ -295,12 +295,16 @@ class _Loop:
         self._listed = self._forgot = self._full = 0.0
         self._wait = EVERY_S
         self._told = ""
+        self._shown: tuple[str, float] | None = None
+        """A listing that is not judged yet, and when it was asked for."""
 
     def once(self) -> int:
         """All that there is now."""
         now = self.clock.now()
         self.agent.step(now)
         self._list(now)
+        self.agent.step(self.clock.now())
+        self._judge()
         self.agent.heartbeat(now)
         sys.stderr.write(json.dumps({"lines": dict(self.agent.listener.counted), "problem": self.agent.problem}) + "\n")
         return 1 if self.agent.problem else 0
@@ -316,6 +320,7 @@ class _Loop:
                 self.agent.cannot_keep(error.message)
                 self._tell(f"{error.message}. {error.hint}" if error.hint else error.message)
             self.stop.wait(self._wait)
+        self.agent.close()
         return 0
 
     def _turn(self) -> None:
@@ -327,6 +332,7 @@ class _Loop:
             )
             self._full, self._wait = 0.0, EVERY_S
             self.agent.heartbeat(now)
+        self._judge()
         self._tell(self.agent.problem)
         if now - self._listed >= LISTING_S:
             self._listed = now
@@ -350,7 +356,14 @@ class _Loop:
         except (OSError, subprocess.SubprocessError) as error:
             self._tell(f"the queue cannot be listed: {error}")
             return
-        self.agent.list_queue(done.stdout.decode("utf-8", "replace"), now)
+        self._shown = done.stdout.decode("utf-8", "replace"), now
+
+    def _judge(self) -> None:
+        """A listing passes over what moves from queue to queue meanwhile, and misses what was just delivered: the log
+        says which, and is read before a mail counts as gone."""
+        if self._shown is not None:
+            (text, at), self._shown = self._shown, None
+            self.agent.list_queue(text, at)
 
 
 def in_words(error: BcpError) -> int:

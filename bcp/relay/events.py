@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from bcp.relay.lines import Line
+from bcp.kit.mail_log import Line
 from bcp.relay.said import (
     Born,
     Corrupt,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from bcp.relay.place import HEAD, TAIL, Place, Stream, digest
+from bcp.relay.rotated import old_folders
 
 CHUNK = 1 << 18
 LONGEST = 1 << 26
 """Bytes without an end of line that are taken for junk as a whole."""
 STILL_S = 60.0
 """A file that is not the newest, and was not written to for so long, gets no more lines."""
+OLD_S = 60.0
+"""How often logrotate is asked where it puts what it rotates away."""
 PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
 
 
@@ -56,10 +60,17 @@ class Follower:
         """Files that were read to their end, as they are, and which content each holds."""
         self.problem = ""
         """Why nothing can be read now; empty when all is well."""
+        self._old, self._asked = list[Path](), 0.0
+        stem, dot, extension = path.name.rpartition(".")
+        kept = rf"|{re.escape(stem)}[-._]\d[\w.:-]*\.{re.escape(extension)}(?:\.\w+)?" if stem and dot else ""
+        self._ours = re.compile(rf"{re.escape(path.name)}(?:[-._].*)?{kept}", re.DOTALL)
+        """``mail.log.1.gz``, ``mail.log-20261127``; and ``mail-20261127.log``, ``mail.1.log.gz`` (``extension``)."""
 
     def pieces(self, now: float) -> Iterator[Piece]:
         """All that is new, in pieces, each with the place behind it."""
         self.problem = ""
+        if abs(now - self._asked) >= OLD_S:
+            self._old, self._asked = old_folders(self.path), now
         try:
             files = self._files()
         except OSError as error:
@@ -85,18 +96,23 @@ class Follower:
 
     def _files(self) -> list[_File]:
         """The log and what was rotated away from it, the oldest first."""
-        found = []
-        with os.scandir(self.path.parent) as entries:
+        found = self._in(self.path.parent)
+        for folder in self._old:
+            with contextlib.suppress(OSError):  # what it holds is missed when it is needed
+                found += self._in(folder)
+        return sorted(found, key=lambda f: (f.current, f.mtime, f.path.name))
+
+    def _in(self, folder: Path) -> list[_File]:
+        found, home = [], folder == self.path.parent
+        with os.scandir(folder) as entries:
             for entry in entries:
-                name = entry.name
-                ours = name.startswith(self.path.name) and name[len(self.path.name) :][:1] in {"", ".", "-"}
-                if not ours or not entry.is_file():
+                if not self._ours.fullmatch(entry.name) or not entry.is_file():
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     s = entry.stat()
-                    current = name == self.path.name
+                    current = home and entry.name == self.path.name
                     found.append(_File(Path(entry.path), s.st_size, s.st_mtime_ns, (s.st_dev, s.st_ino), current))
-        return sorted(found, key=lambda f: (f.current, f.mtime, f.path.name))
+        return found
 
     def _file(self, file: _File, oldest: int, now: float, met: list[Stream | None]) -> Iterator[Piece]:
         with _open(file.path) as handle:
@@ -160,7 +176,9 @@ class Follower:
                 self.place.streams.remove(stream)  # only half a line was ever there: nothing of it was taken
             elif stream.current and not any(stream is m for m in met) and any(f.current and f.size for f in files):
                 stream.current = False
-                self._say("log-lost", f"{self.path} was rotated away before it was read to its end, and is gone")
+                where = " or ".join(str(f) for f in (self.path.parent, *self._old))
+                text = f"{self.path} was rotated away before it was read to its end, and is not in {where}"
+                self._say("log-lost", text)
             if now is not None:
                 stream.current = stream is now
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from bcp.kit.mail_log import Line
 from bcp.relay.events import QUEUE_MANAGERS
-from bcp.relay.lines import Line
 from bcp.relay.mail import COUNTED, Mail, Person
 from bcp.relay.sessions import Sessions
 

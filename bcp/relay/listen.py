@@ -11,9 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from bcp.kit.mail_log import MAX_LINE, Again, Line, Not, Reader, begins_again, begins_in_tag, objects_in
 from bcp.relay.events import cut_off, event_of, runs_on, theirs, torn, whole_without_end
 from bcp.relay.export import Export
-from bcp.relay.lines import MAX_LINE, Again, Line, Not, Reader, begins_again, begins_in_tag, objects_in
 from bcp.relay.lives import Lives
 
 STRANGE = 200

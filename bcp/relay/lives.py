@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from bcp.kit.mail_log import Line
 from bcp.relay import said as ev
 from bcp.relay.cabinet import Shelf
 from bcp.relay.events import MOST, RISK, event_of, probed
 from bcp.relay.kin import LATE_S, PIPED, Kin, thrown_away
-from bcp.relay.lines import Line
 from bcp.relay.mail import OPEN, Mail, Person
 from bcp.relay.sessions import Session
 
@@ -77,13 +77,21 @@ class Lives(Kin):
         if before is not None:
             if before.client == event.client and before.began == line.at:
                 return  # the same line once more
-            self._end(before, line.at)
+            if not self._late(before, line.at):
+                self._end(before, line.at)
         session = self.sessions.setdefault(f"{prefix}{line.pid}", Session())
-        mail = self._new(key, line.at, origin="smtp", counts=True, client=event.client, tls=session.tls)
+        mail = before if before is not None and self._late(before, line.at) else self._new(key, line.at)
+        mail.origin, mail.counts, mail.client, mail.tls = "smtp", True, event.client, session.tls
+        self._touch(mail, line.at)
         session.keys.append(key)
         parents = [m for m in self._anywhere(event.filtered_from) if m is not mail]
         if parents:  # it is being delivered to the filter still
-            self._came_from(mail, max(parents, key=lambda m: (not m.over, m.last)), "filter")
+            parent = max(parents, key=lambda m: (not m.over, m.last))
+            self._came_from(mail, parent, "filter")
+            for person in parent.people:  # the filter's answer was read before
+                if person.status == "sent" and person.answer.endswith(f" queued as {key.removeprefix(prefix)}"):
+                    person.status = "forwarded"
+            self._touch(parent, parent.last)
         self._ruled(mail, session, line.at)
 
     def _ruled(self, mail: Mail, session: Session, at: float) -> None:
@@ -108,23 +116,34 @@ class Lives(Kin):
             self._keys[key] = mail.uid
             self._touch(mail, line.at)
         elif mail is None and not self._begun(key, line.at):
-            began = "" if old else "local"  # requeued, and what was before was not seen
-            self._new(key, line.at, origin=began, counts=not old, sender=event.sender)
+            known = self._mail(key)
+            made = known if known is not None and self._late(known, line.at) else self._new(key, line.at)
+            made.origin, made.counts = "" if old else "local", not old  # requeued, and what was before was not seen
+            made.sender = event.sender if made.sender is None else made.sender
+            self._touch(made, line.at)
+
+    def _late(self, before: Mail, at: float) -> bool:
+        """Does a line that begins a message come behind others of the same one? A syslog daemon that writes with
+        several hands puts lines out of order; an id comes again no sooner than in the next second."""
+        return not before.origin and at <= before.began
 
     def _begun(self, key: str, at: float) -> bool:
         """Is this the same beginning once more? Else whatever had the id before is over."""
         before = self._mail(key)
         if before is None:
             return False
-        if not before.over and before.began == at:
+        if before.origin and not before.over and before.began == at:
             return True
-        self._end(before, at)
+        if not self._late(before, at):
+            self._end(before, at)
         return False
 
     def _named(self, key: str, prefix: str, event: Any, line: Line) -> None:
         mail = self._mail(key)
-        if mail is not None and mail.over and mail.message_id == event.message_id:
-            return  # late, or once more
+        if mail is not None and mail.over and (mail.message_id == event.message_id or line.at <= mail.last):
+            mail.message_id = mail.message_id or event.message_id  # late, or once more
+            self._touch(mail, line.at)
+            return
         if mail is None or mail.over:
             mail = self._new(key, line.at)
         if not mail.message_id:
@@ -151,6 +170,8 @@ class Lives(Kin):
 
     def _queued(self, mail: Mail, event: Any, at: float) -> None:
         if mail.over:
+            if mail.sender is None:  # late: it says who, and how many are missing
+                mail.sender, mail.size, mail.recipients = event.sender, event.size, event.recipients
             return
         self._accepted(mail, at)
         mail.sender, mail.size = event.sender, event.size
@@ -178,7 +199,7 @@ class Lives(Kin):
             return
         if person.status == event.status and mail.recipients and mail.unnamed and not mail.over:
             mail.twice += 1  # the same address once more: each has a line of its own
-        if person.status == "sent" or (person.status == event.status and person.at == at):
+        if person.status == "sent" or (person.status in {event.status, "forwarded"} and person.at == at):
             return
         person.tries += 1
         dropped = event.status == "discarded" or (event.status == "sent" and thrown_away(event.via, event.answer))
@@ -189,7 +210,7 @@ class Lives(Kin):
         elif event.status == "sent" and event.answer.startswith(PIPED):
             self._piped(mail, person)
         self._drop_guesses(mail)
-        self._failed(mail)
+        self._failed(mail, over=mail.over)
         if mail.origin == "bounce":
             self._tell_parent(mail)
 
@@ -216,8 +237,8 @@ class Lives(Kin):
 
     def _given_up(self, mail: Mail, event: Any, at: float) -> None:
         self._accepted(mail, at)
-        self._settle_rest(mail, "expired", at, "")
-        self._failed(mail)
+        self._settle_rest(mail, "expired", at, "", OPEN | {"unknown"})
+        self._failed(mail, over=mail.over)
         if mail.origin == "bounce":
             self._tell_parent(mail)
 
@@ -312,12 +333,12 @@ class Lives(Kin):
                 return
             mail.people.remove(guess)
 
-    def _settle_rest(self, mail: Mail, status: str, at: float, why: str) -> None:
+    def _settle_rest(self, mail: Mail, status: str, at: float, why: str, of: Collection[str] = OPEN) -> None:
         for person in mail.people:
-            if person.status in OPEN:
+            if person.status in of:
                 last = person.answer
                 person.status, person.at, person.answer = status, at, (why or last)
-        if mail.rest in OPEN:
+        if mail.rest in of:
             mail.rest = status
 
     def _end(self, mail: Mail, at: float) -> None:
@@ -350,7 +371,7 @@ class Lives(Kin):
             return
         self._settle_rest(mail, "unknown", at, "it is not in the queue any more, and no line says how it left")
         mail.over = True
-        self._touch(mail, mail.last)
+        self._touch(mail, at)  # lines that were written until now, and are read later, are of this one still
 
 
 _BEGINS: dict[type, Callable[[Lives, str, str, Any, Line], None]] = {

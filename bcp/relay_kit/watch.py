@@ -10,6 +10,7 @@ from bcp.contracts.readiness import Check, State
 from bcp.contracts.relay_machine import RelayMachine
 from bcp.kernel.errors import Invalid, Transient
 from bcp.kernel.json_in import loads
+from bcp.kernel.text import one_line
 from bcp.kernel.units import format_duration
 
 DAY_S = 86400.0
@@ -48,6 +49,10 @@ class MachineFacts:
     """What each next hop said first; empty: nothing."""
     firewall: bool | None = None
     """Are the kit's rules in the kernel? ``None``: its firewall is somebody else's."""
+    list_says: float | None = None
+    """How many recipients its list says that it has; ``list_count`` is how many Postfix finds."""
+    units_off: tuple[str, ...] = ()
+    """Services that do not start with the machine, each with why: ``postfix is masked``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Around:
 
 _NUMBERS = ("now", "disk_total", "disk_free", "inodes_free", "minfree", "queued", "list_count", "unknown_code")
 _FLAGS = ("running", "keeps", "soft_bounce")
-_MAYBE = ("oldest", "list_made", "certificate_end")
+_MAYBE = ("oldest", "list_made", "certificate_end", "list_says")
 
 
 def facts_in(text: str) -> MachineFacts:
@@ -107,6 +112,8 @@ def facts_in(text: str) -> MachineFacts:
         synchronised if isinstance(synchronised, bool) else None,
         hops,
         firewall if isinstance(firewall, bool) else None,
+        maybe["list_says"],
+        tuple(one_line(str(u), 60) for u in raw.get("units_off") or []),
     )
 
 
@@ -115,7 +122,7 @@ def _sound(raw: Mapping[str, Any]) -> bool:
     return (
         all(isinstance(n, (int, float)) and not isinstance(n, bool) and abs(n) < 1e18 for n in numbers)
         and all(isinstance(raw.get(k), bool) for k in _FLAGS)
-        and isinstance(raw.get("hops", []), list)
+        and all(isinstance(raw.get(k) or [], list) for k in ("hops", "units_off"))
     )
 
 
@@ -141,6 +148,11 @@ def judge(facts: MachineFacts, machine: RelayMachine, around: Around) -> list[Ch
 
 
 def _running(f: MachineFacts) -> Check:
+    off = ", ".join(f.units_off)
+    if f.running and off:
+        text = f"Postfix runs on {f.host}, and not all comes back after a restart of the machine: {off}"
+        hint = "There, for each: systemctl unmask UNIT, then systemctl enable UNIT"
+        return Check("relay-running", f.host, "risk", text, hint)
     if f.running:
         return Check("relay-running", f.host, "ok", f"Postfix runs on {f.host}")
     return Check(
@@ -194,6 +206,9 @@ def _list(f: MachineFacts, machine: RelayMachine) -> Check:
     who, limit = f.host, machine.recipients.max_age
     if f.list_made is None or not f.list_count:
         text = f"{who} knows no recipient: it takes no mail for anybody"
+        return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
+    if f.list_says is not None and f.list_says != f.list_count:
+        text = f"{who} knows {f.list_count} recipients, and its list says {f.list_says:.0f}: somebody changed it there"
         return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
     age = max(0.0, f.now - f.list_made)
     text = f"{who} knows {f.list_count} recipients, by a list that is {format_duration(age)} old"

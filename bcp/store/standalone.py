@@ -84,6 +84,12 @@ def follow(rows: Iterable[Sequence[Any]], first: str, make: Any, kind: int = 2) 
     return chain, ""
 
 
+def lines_in(text: str) -> List[str]:
+    """The lines of a file of JSON lines. LF alone ends one: U+0085, U+2028 and U+2029 may stand in a text, as in the
+    name of a file (RFC 8259, section 7)."""
+    return text.split("\n")[:-1] if text.endswith("\n") else text.split("\n") if text else []
+
+
 def audit_chain(lines: Iterable[str]) -> Tuple[Chain, Dict[str, Tuple[int, str, str]], str]:
     """The audit file: its chain, the last anchor (seq, head, status) of each chain, and what is wrong."""
     chain: Chain = []
@@ -96,7 +102,7 @@ def audit_chain(lines: Iterable[str]) -> Tuple[Chain, Dict[str, Tuple[int, str, 
             found, at = str(row["hash"]), float(row["at"])
             anchor = int(row.get("seq", 0)), str(row["head"]), str(row["status"])
             anchors.update({} if "files" in row else {str(row["run"]): anchor})  # a report is no chain
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return chain, anchors, f"line {number} cannot be read"
         if sha(previous + quote(record)) != found:
             return chain, anchors, f"line {number} was changed, or one before it was taken out"

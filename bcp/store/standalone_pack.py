@@ -23,6 +23,7 @@ from bcp.store.standalone import (
     genesis_of,
     known_line,
     ledger_damage,
+    lines_in,
     moment,
     said,
     signal_damage,
@@ -44,6 +45,12 @@ def rows_of(path: Path) -> List[Any]:
     return [json.loads(line) for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n") if line]
 
 
+def audit_lines(folder: Path) -> List[str]:
+    """The lines of an audit file; none where there is no such file. Raises ``ValueError``."""
+    path = folder / "audit.jsonl"
+    return lines_in(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
 def records_of(path: Path) -> List[Dict[str, Any]]:
     """The records of the heads; a line that cannot be read stands for a statement that cannot."""
     raw = path.read_bytes() if path.exists() else b""
@@ -51,7 +58,7 @@ def records_of(path: Path) -> List[Dict[str, Any]]:
     for line in raw[: raw.rfind(b"\n") + 1].decode("utf-8", "replace").split("\n")[:-1]:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
         found.append(record if isinstance(record, dict) else {"kind": "statement"})
     return found
@@ -110,9 +117,7 @@ def chains_of(folder: Path, prefix: str = "") -> Found:
     for name, rows in _books(folder):
         found.chains[prefix + name], wrong = follow(rows, GENESIS, book_hash, 3)
         found.wrong.extend([f"{prefix}{name}: {wrong}"] if wrong else [])
-    path = folder / "audit.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    audit, anchors, damage = audit_chain(lines)
+    audit, anchors, damage = audit_chain(audit_lines(folder))
     found.anchors.update({prefix + n: a for n, a in anchors.items()})
     found.wrong.extend([f"{prefix or 'the '}audit file: {damage}"] if damage else [])
     if prefix and audit:
@@ -139,8 +144,7 @@ def _books(folder: Path) -> Iterator[Tuple[str, List[Any]]]:
 
 def reports_of(folder: Path, found: Found, prefix: str = "") -> Tuple[List[str], List[str]]:
     """The files of reports, and of those of lab drills: what is wrong with them, and those that nobody sealed."""
-    path = folder / "audit.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = audit_lines(folder)
     files = [p for p in (folder / REPORTS).rglob("*") if p.is_file()]
     there = {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
     known = {str(row[2]) for row in rows_of(folder / "chains" / "book.jsonl")}
@@ -207,7 +211,7 @@ def witnessed(folder: Path, who: str = "the witness") -> Tuple[List[Dict[str, An
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             one = statement_of(data["text"], data["signature"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             one = None
         if one is None:
             wrong.append(f"{path.name}, which {who} keeps, cannot be read: it was changed there, or is no signed head")
@@ -257,9 +261,7 @@ def _looked_into(
 ) -> Tuple[List[str], List[str]]:
     """The same, given what is wrong with the list of files."""
     wrong, found = list(before), chains_of(folder)
-    path = folder / "audit.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    audit, _, _ = audit_chain(lines)
+    audit, _, _ = audit_chain(audit_lines(folder))
     records = records_of(folder / "anchors.jsonl")
     statements, unlinked = statements_of(records)
     damaged = {b.partition(":")[0] for b in found.wrong}
@@ -328,7 +330,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         witness = Path(options["--witness"]) if options["--witness"] else None
         wrong, notes = check(folder, options["--key"], witness)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         print(f"it cannot be read: {error}", file=sys.stderr)
         return 2
     print(f"ALTERED: {len(wrong)} thing(s) were found." if wrong else answer(notes))

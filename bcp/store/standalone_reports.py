@@ -38,7 +38,7 @@ def seals_of(lines: Iterable[str]) -> Dict[str, Seal]:
             row = json.loads(line)
             about, at, files = str(row["run"]), float(row["at"]), dict(row.get("files") or {})
             done = row["status"] == "written"
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
         for name, digest in files.items() if about.startswith(REPORTS) else ():
             seal = found.setdefault(f"{about}/{name}", Seal([], []))

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from support import ROOT, bcp
 
+from bcp.kernel.json_in import rows
 from real.machine import Machine
 
 PATIENT_S = 7200.0
@@ -84,7 +85,7 @@ class Kitted:
         return self.machine.do("bcp-relay", *words, check=check, **more).stdout
 
     def queue(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.ask("queue").splitlines()]
+        return [json.loads(line) for line in rows(self.ask("queue"))]
 
     def rcpt(self, *addresses: str) -> list[int]:
         """What it answers to RCPT for each."""

@@ -68,6 +68,11 @@ def test_check_names_what_differs_by_file_and_setting(relay) -> None:
         ("/etc/nftables.d/bcp-relay.nft", "", ""),
     }
     assert "changed:" in relay.install("--no-certificate").stdout
+    relay.machine.do("nft", "add", "rule", "inet", "bcp_relay", "input", "accept")
+    (found,) = relay.bcp("relay", "kit", "--check", code=1)["differences"]
+    assert (found["file"], found["setting"]) == ("/etc/nftables.d/bcp-relay.nft", "in the kernel")
+    relay.install("--no-certificate")
+    assert relay.bcp("relay", "kit", "--check")["differences"] == []
     assert relay.bcp("relay", "kit", "--check", "--root", str(relay.machine.root))["differences"] == []
 
 
@@ -94,6 +99,26 @@ def test_an_old_list_turns_nobody_away_for_good(relay) -> None:
     conf.write_text(text)
     relay.bcp("relay", "recipients", "sync")
     assert relay.rcpt("alice@corp.test", "nobody@corp.test") == [250, 550]
+
+
+def test_what_postfix_finds_is_counted_whatever_the_list_says(relay) -> None:
+    """Somebody emptied the map by hand; and services that do not start with the machine are told."""
+    assert json.loads(relay.ask("facts"))["units_off"] == []
+    systemctl, run = relay.machine.root / "usr/local/sbin/systemctl", relay.machine.root / "run/systemd/system"
+    systemctl.write_text("#!/bin/sh\n[ $2 != postfix ] || { echo masked; exit 1; }\necho enabled\n")
+    systemctl.chmod(0o755)
+    run.mkdir(parents=True)
+    relay.machine.do("postmap", "-i", "hash:/etc/postfix/bcp_recipients", input="alice@corp.test OK\n")
+    relay.machine.do("postmap", "-d", "bob@corp.test", "hash:/etc/postfix/bcp_recipients")
+    try:
+        told = json.loads(relay.ask("facts"))
+    finally:
+        run.rmdir()
+        systemctl.unlink()
+    assert told["units_off"] == ["postfix is masked"] and told["list_count"] == told["list_says"] - 1 > 0
+    relay.bcp("relay", "recipients", "sync")
+    told = json.loads(relay.ask("facts"))
+    assert told["list_count"] == told["list_says"] > 1
 
 
 def test_a_list_that_is_not_ours_changes_nothing(relay) -> None:

@@ -13,6 +13,7 @@ import pytest
 from support import bcp
 
 from bcp.kernel.errors import Invalid
+from bcp.kernel.json_in import rows
 from bcp.kit.relay_reach import Reach
 from bcp.lab.net import free_port
 from bcp.rehearse.lab import relay_played
@@ -71,7 +72,7 @@ def test_it_takes_keeps_and_lets_go_as_the_kit_says(tmp_path: Path) -> None:
             assert relay.numbers() == [7]
             words = json.loads(relay.settings().partition(": ")[2])["reach"]
             reach = Reach(words, "mx.backup.test")
-            listed = [json.loads(line) for line in (await reach.ask("queue")).splitlines()]
+            listed = [json.loads(line) for line in rows(await reach.ask("queue"))]
             assert [m["recipients"][0]["address"] for m in listed] == ["alice@corp.test"]
             assert listed[0]["queue_id"] == relay.queue()[0]["queue_id"]
             await reach.ask("keep")

@@ -6,8 +6,10 @@ of yours tells; all else is taken on its word, and plans and reports say which.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,8 +20,9 @@ from bcp.contracts.relay_host import RelayHost
 from bcp.kernel.errors import Invalid, Permanent, Transient
 from bcp.kernel.json_in import loads, rows
 from bcp.kernel.secret import Secret
+from bcp.kernel.text import one_line
 from bcp.kit.http import Http
-from bcp.kit.postfix_queue import parse_queue, whole
+from bcp.kit.postfix_queue import MAX_TIME, parse_queue, whole
 from bcp.kit.process import run_program
 from bcp.kit.relay_probe import probe_hosts
 
@@ -55,7 +58,8 @@ class HostedSettings(RelaySettings):
     queue: Told = Told()
     """What it holds, as lines of JSON like those of `postqueue -j`: queue_id, sender, arrival_time, recipients."""
     fates: Told = Told()
-    """What became of messages: lines of JSON with queue_id, recipient, status (sent, bounced, expired), detail."""
+    """What became of messages: lines of JSON with queue_id, recipient, status (sent, bounced, expired,
+    deleted; deferred: not yet), detail, and time (epoch seconds or RFC 3339). The newest of a recipient counts."""
     drain: Told = Told()
     """How it is asked to deliver. Without it: it delivers by itself."""
     timeout: Duration = 10.0
@@ -91,7 +95,11 @@ class Hosted:
         if not self.can_count:
             vendor = self.settings.vendor
             raise Permanent(f"{vendor} does not tell what it holds", hint="Set queue: of the relay, if it has an API.")
-        return parse_queue(await self._ask(self.settings.queue, "the queue"))
+        found = parse_queue(await self._ask(self.settings.queue, "the queue"))
+        if nobody := next((m for m in found if not m.recipients), None):  # whose it is would be nobody's: not counted
+            text = f"{self.settings.vendor} does not say whom {one_line(nobody.queue_id, 40)!r} in its queue is for"
+            raise Transient(text, hint="Let queue: tell the recipients of each message.")
+        return found
 
     async def drain(self, domains: Sequence[str]) -> str:
         """Ask it, where it can be asked."""
@@ -105,7 +113,9 @@ class Hosted:
         source = self.settings.fates
         if not queue_ids or not (source.command or source.url):
             return []
-        return parse_fates(await self._ask(source, "fates", list(queue_ids), post=True), set(queue_ids))
+        found, odd = read_fates(await self._ask(source, "fates", list(queue_ids), post=True), set(queue_ids))
+        self.on_its_word = (*_words(self.settings), *_not_known(self.settings.vendor, odd))
+        return found
 
     async def _ask(self, source: Told, what: str, lines: Sequence[str] = (), *, post: bool = False) -> str:
         body = "".join(f"{line}\n" for line in lines)
@@ -146,22 +156,66 @@ def _words(settings: HostedSettings) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _not_known(vendor: str, odd: Mapping[str, int]) -> list[str]:
+    """Rows that cannot be counted, in words."""
+    if not odd:
+        return []
+    names = ", ".join(f"{n!r}" for n in sorted(odd)[:3]) + (" and others" if len(odd) > 3 else "")
+    rows_ = f"{sum(odd.values())} row(s) of what {vendor} tells have a status that is not known ({names})"
+    return [f"{rows_} and are not counted: let fates: say one of {', '.join(sorted(FATES | WAITS))}"]
+
+
+WAITS = frozenset({"deferred", "queued", "held"})
+"""Words for a recipient whose mail has not ended: no fate, and no mistake."""
+
+
 def parse_fates(text: str, wanted: set[str]) -> list[MailFate]:
     """Lines of JSON; the last word about each recipient counts. Raises ``Transient`` where a line is none."""
-    last: dict[tuple[str, str], MailFate] = {}
+    return read_fates(text, wanted)[0]
+
+
+def read_fates(text: str, wanted: set[str]) -> tuple[list[MailFate], Counter[str]]:
+    """The same, and statuses that nobody here knows, with how many rows have each. The last word is the newest one
+    where both rows have a time, else the one that stands last; that it waits is a word, too."""
+    last: dict[tuple[str, str], tuple[float | None, MailFate]] = {}
+    odd = Counter[str]()
     for line in rows(text):
-        try:
-            row = loads(line)
-        except Invalid:
-            row = None
-        named = isinstance(row, dict) and all(isinstance(row.get(k), str) for k in ("queue_id", "status"))
-        if not named or not isinstance(row.get("recipient", ""), str):
-            text = f"the fates are not lines of JSON with queue_id, recipient and status: {line[:80]!r}"
-            raise Transient(text, hint="Check fates: of the relay.")
-        ident, to = row["queue_id"], row.get("recipient", "").lower()
-        if ident in wanted and row["status"] in FATES:
-            last[(ident, to)] = MailFate(ident, to, row["status"], str(row.get("detail", ""))[:500])
-    return list(last.values())
+        row = _row(line)
+        ident, to, status = row["queue_id"], row.get("recipient", "").lower(), row["status"].strip().lower()
+        if ident not in wanted:
+            continue
+        if status not in FATES | WAITS:
+            odd[one_line(status, 30)] += 1
+            continue
+        at, (before, _) = _time(row.get("time")), last.get((ident, to), (None, None))
+        if at is None or before is None or at >= before:
+            last[(ident, to)] = at, MailFate(ident, to, status, str(row.get("detail", ""))[:500])
+    waiting = {i for (i, to), (_, f) in last.items() if to and f.status in WAITS}
+    found = [f for _, f in last.values() if f.status in FATES and (f.recipient or f.queue_id not in waiting)]
+    return found, odd
+
+
+def _row(line: str) -> dict[str, Any]:
+    try:
+        row = loads(line)
+    except Invalid:
+        row = None
+    named = isinstance(row, dict) and all(isinstance(row.get(k), str) for k in ("queue_id", "status"))
+    if not isinstance(row, dict) or not named or not isinstance(row.get("recipient", ""), str):
+        text = f"the fates are not lines of JSON with queue_id, recipient and status: {line[:80]!r}"
+        raise Transient(text, hint="Check fates: of the relay.")
+    return row
+
+
+def _time(value: object) -> float | None:
+    """Epoch seconds, or RFC 3339; ``None``: it is neither."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) if abs(value) < MAX_TIME else None
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() if found is not None else None
 
 
 PLUGIN = RelayPlugin(api=1, settings=HostedSettings, make=Hosted)

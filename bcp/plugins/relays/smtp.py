@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import glob
 import gzip
 import time
 import zlib
@@ -227,16 +229,25 @@ def parse_log(text: str, wanted: set[str], *, since: float = 0.0, now: float | N
     return found
 
 
+def _before(path: Path) -> list[Path]:
+    """What was rotated away from this log, the oldest first."""
+    found = []
+    for file in path.parent.glob(f"{glob.escape(path.name)}[-._]*"):
+        with contextlib.suppress(OSError):
+            found.append((file.stat().st_mtime, file))
+    return [file for _, file in sorted(found)]
+
+
 def _read_log(path: Path) -> str:
-    """The log with the file before it (``mail.log.1``, also packed), oldest first:
-    logrotate may have come in between."""
+    """The log with the files before it (``mail.log.1``, ``mail.log-20261127.gz``), oldest first: logrotate may have
+    come in between, and may be packing one."""
     parts = []
-    for name in (f"{path}.1.gz", f"{path}.1", str(path)):
+    for file in (*_before(path)[-2:], path):
         try:
-            raw = Path(name).read_bytes()
-            parts.append((gzip.decompress(raw) if name.endswith(".gz") else raw).decode("utf-8", "replace"))
+            raw = file.read_bytes()
+            parts.append((gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8", "replace"))
         except (OSError, EOFError, zlib.error) as error:
-            if name == str(path):
+            if file == path:
                 raise Transient(
                     f"the relay's log {path} cannot be read: {getattr(error, 'strerror', None) or error}",
                     hint="Check log: in bcp.yaml.",

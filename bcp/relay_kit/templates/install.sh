@@ -14,6 +14,12 @@ packages=yes certificate=yes firewall=yes replace=no changed=
 
 refuse() { echo "install.sh: $1" >&2; exit 3; }
 say() { echo "$1"; }
+enable() {
+    for unit in "$@"; do
+        systemctl enable --now "$unit" > /dev/null 2>&1 ||
+            refuse "$unit cannot be started: systemctl status $unit says why (masked: systemctl unmask $unit)"
+    done
+}
 
 for option in "$@"; do
     case $option in
@@ -147,7 +153,7 @@ bcp-relay age
 systemd=no
 [ ! -d /run/systemd/system ] || systemd=yes
 if ! postfix status 2> /dev/null; then
-    if [ $systemd = yes ]; then systemctl enable --now postfix > /dev/null 2>&1; else postfix start > /dev/null 2>&1; fi
+    if [ $systemd = yes ]; then enable postfix; else postfix start > /dev/null 2>&1; fi
     changed="$changed started"
 elif [ "${files_changed:-no}" = yes ]; then
     # postscreen and the listeners do not change by a reload alone.
@@ -155,17 +161,17 @@ elif [ "${files_changed:-no}" = yes ]; then
 fi
 if [ $systemd = yes ]; then
     [ -z "$changed" ] || systemctl daemon-reload
-    systemctl enable --now bcp-relay-age.timer{{ " certbot.timer" if machine.certificate.challenge != "own" }} > /dev/null 2>&1
+    enable postfix bcp-relay-age.timer{{ " certbot.timer" if machine.certificate.challenge != "own" }}
 {%- if machine.dkim_selector %}
-    systemctl enable --now opendkim > /dev/null 2>&1
+    enable opendkim
 {%- endif %}
 {%- if machine.spam == "rspamd" %}
-    systemctl enable --now rspamd > /dev/null 2>&1
+    enable rspamd
 {%- endif %}
 {%- if machine.agent %}
     case $changed in *bcp/bin/bcp* | *agent.key* | *agent.service*) systemctl stop bcp-relay-agent 2> /dev/null || true ;; esac
     if [ -x /opt/bcp/bin/bcp ] && [ -s /etc/bcp-relay/agent.key ]; then
-        systemctl enable --now bcp-relay-agent > /dev/null 2>&1
+        enable bcp-relay-agent
     fi
 {%- endif %}
 else
@@ -185,7 +191,8 @@ if [ $firewall = yes ]; then
         changed="$changed /etc/nftables.conf"
     fi
     nft -f /etc/nftables.d/bcp-relay.nft || refuse "the firewall could not be loaded; the rest is done"
-    [ $systemd = no ] || systemctl enable nftables > /dev/null 2>&1
+    [ $systemd = no ] || systemctl enable nftables > /dev/null 2>&1 ||
+        refuse "the firewall is loaded, and not after a restart: systemctl status nftables says why"
 fi
 
 if [ -n "$changed" ]; then say "changed:$changed"; else say "nothing to change"; fi

@@ -103,7 +103,7 @@ class AnchorLog:
                     raise ValueError
                 float(record.get("at", 0.0))
                 records.append(record)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 return Anchored(tuple(records), f"{self.path.name}:{number} cannot be read")
         return Anchored(tuple(records))
 

@@ -19,10 +19,11 @@ from bcp.kernel.files import make_private
 from bcp.kernel.hashing import GENESIS, canonical, link
 from bcp.store.files.lines import append_whole
 from bcp.store.files.locks import alone
+from bcp.store.standalone import lines_in
 
 KEY_BYTES = 32
 TAIL_BYTES = 8192
-"""Enough for the last line."""
+"""Enough for most last lines; one that names many files is longer."""
 
 
 BOOK = "book"
@@ -73,14 +74,17 @@ class AuditLog:
     @staticmethod
     def _last(handle: int) -> str:
         """Hash of the last line that is whole; one that was cut by a crash stays as it is and is found by ``read``."""
-        size = os.fstat(handle).st_size
-        raw = os.pread(handle, TAIL_BYTES, max(0, size - TAIL_BYTES))
-        for line in reversed(raw.splitlines()):
-            try:
-                return str(json.loads(line)["hash"])
-            except (ValueError, KeyError, TypeError):
-                continue
-        return GENESIS
+        size, tail = os.fstat(handle).st_size, TAIL_BYTES
+        while True:
+            raw = os.pread(handle, tail, max(0, size - tail))
+            for line in reversed(raw.split(b"\n")[tail < size :]):  # the first is only the end of one
+                try:
+                    return str(json.loads(line)["hash"])
+                except (ValueError, KeyError, TypeError, RecursionError):
+                    continue
+            if tail >= size:
+                return GENESIS
+            tail *= 8
 
     def _mac(self, text: str) -> str:
         return hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()
@@ -89,7 +93,7 @@ class AuditLog:
         """The last anchor of each chain, and what is wrong."""
         anchors: dict[str, Anchor] = {}
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
+            lines = lines_in(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return Audit({}, "", bool(self.key))
         except (OSError, UnicodeDecodeError) as error:
@@ -116,7 +120,7 @@ class AuditLog:
             if link(previous, record) != row["hash"]:
                 return "was changed, or one before it was taken out", {}
             str(row["run"]), str(row["head"]), str(row["status"]), float(row["at"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "cannot be read", {}
         if not self.key:
             return "", row

@@ -16,7 +16,7 @@ from bcp.store.files.audit import BOOK
 from bcp.store.sqlite import runfile
 from bcp.store.sqlite.connect import connect_to_read
 from bcp.store.sqlite.state import SqliteState
-from bcp.store.standalone import Chain, audit_chain
+from bcp.store.standalone import Chain, audit_chain, lines_in
 
 BOOK_QUERY = "select seq, at, incident, kind, actor, data, hash from event order by seq"
 DRILL_QUERY = "select seq, at, drill, kind, actor, data, hash from event order by drill, seq"
@@ -84,7 +84,7 @@ def audit_of(room: SqliteState) -> tuple[Chain, dict[str, tuple[int, str, str]],
 def audit_lines(folder: Path) -> list[str]:
     """The lines of the audit file. Raises ``StorageError``."""
     try:
-        return (folder / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+        return lines_in((folder / "audit.jsonl").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:

@@ -82,6 +82,14 @@ class AgentStore:
             ).fetchall()
         return [str(r[0]) for r in rows]
 
+    def newest(self, most: int) -> list[str]:
+        """Messages that changed last, the newest one last."""
+        with _storage(self.path):
+            rows = self._db.execute(
+                "select body from mail order by changed desc, rowid desc limit ?", (most,)
+            ).fetchall()
+        return [str(r[0]) for r in reversed(rows)]
+
     def asked(self, now: float) -> None:
         """Somebody asks, and something can be written."""
         self.keep([("asked", repr(now))], [])

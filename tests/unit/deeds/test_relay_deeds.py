@@ -253,15 +253,43 @@ def test_what_a_relay_holds_is_forecast_and_nothing_touched(site) -> None:
     assert not list((site.folder / "relay.out.test").glob("last-*"))
 
 
+def test_a_list_that_somebody_had_a_hand_in_is_replaced_when_a_person_says_so(tmp_path) -> None:
+    """Nobody knows how many would vanish; before, no list went there any more."""
+    site = Site(tmp_path, "r1.test", "r2.test")
+    app = site.app()
+    asyncio.run(relay_recipients.sync(app))
+    path = tmp_path / "r1.test/list"
+    path.write_text(path.read_text().replace("bob@corp.test OK\n", ""))
+    with pytest.raises(PartlyDone, match=r"r1\.test: .* no list .*--accept-drop puts the new one there"):
+        asyncio.run(relay_recipients.sync(app))
+    done = asyncio.run(relay_recipients.sync(app, accept_drop=True))
+    assert [h.sent for h in done.hosts] == [True, True] and len(site.listed("r1.test")) == 2
+
+
+def test_what_does_not_start_with_the_machine_is_a_difference(tmp_path) -> None:
+    site = Site(tmp_path, "r1.test")
+    facts = {**FACTS, "firewall": False, "units_off": ["postfix is masked"]}
+    (tmp_path / "r1.test/facts").write_text(json.dumps(facts))
+    out = tmp_path / "out"
+    relay_kit.write_kit(site.app(), out)
+    subprocess.run(["cp", "-r", out / "root", tmp_path / "r1.test/root"], check=True)
+    (found,) = asyncio.run(relay_kit.check_kit(site.app()))
+    assert [str(d) for d in found.drifts] == [
+        "/etc/nftables.d/bcp-relay.nft: in the kernel: is missing, should be loaded",
+        "/etc/systemd/system/postfix: at the machine's start: is masked, should be enabled",
+    ]
+
+
+FACTS = {
+    "host": "r1.test", "now": int(time.time()), "running": True, "disk_total": 10**12, "disk_free": 10**11,
+    "inodes_free": 10**6, "queued": 0, "oldest": None, "list_made": None, "list_count": 0, "unknown_code": 450,
+    "certificate_end": None, "keeps": True, "soft_bounce": True, "minfree": 1, "clock_synchronised": True, "hops": [],
+}  # fmt: skip
+
+
 def test_what_is_watched_is_judged_and_a_dead_relay_is_unknown(tmp_path) -> None:
     site = Site(tmp_path, "r1.test", "r2.test")
-    facts = {
-        "host": "r1.test", "now": int(time.time()), "running": True, "disk_total": 10**12, "disk_free": 10**11,
-        "inodes_free": 10**6, "queued": 0, "oldest": None, "list_made": None, "list_count": 0, "unknown_code": 450,
-        "certificate_end": None, "keeps": True, "soft_bounce": True, "minfree": 1, "clock_synchronised": True,
-        "hops": [],
-    }  # fmt: skip
-    (tmp_path / "r1.test/facts").write_text(json.dumps(facts))
+    (tmp_path / "r1.test/facts").write_text(json.dumps(FACTS))
     (tmp_path / "r1.test/root").mkdir()
     (tmp_path / "r2.test").rmdir()
     found = asyncio.run(relay_watch.checks(site.app()))

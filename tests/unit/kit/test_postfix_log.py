@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 
 import pytest
 
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import Line, Reader
 from bcp.kit.postfix_log import fates_of
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()
@@ -108,6 +111,15 @@ def test_requeued_again_and_again() -> None:
     ) == {"A1B2C3D4": {"a@x.example": "sent"}}  # fmt: skip
 
 
+def test_nobody_can_say_that_his_mail_is_another_one() -> None:
+    """A Message-ID is the sender's; only pickup knows what was requeued."""
+    assert told(
+        line("A1B2C3D4", to("a@x.example", "bounced", "(550)")),
+        line("B1B2C3D4", "message-id=<orig_id=A1B2C3D4>", daemon="cleanup"),
+        line("B1B2C3D4", to("a@x.example", "sent")),
+    ) == {"A1B2C3D4": {"a@x.example": "bounced"}}
+
+
 def test_ids_that_follow_each_other_in_a_circle_end() -> None:
     """A log that lies."""
     lines = [
@@ -167,6 +179,57 @@ def test_lines_of_any_system_are_read() -> None:
     assert fates_of(line("A1B2C3D4", to("a@x.example", "sent", "x" * 400)), ["A1B2C3D4"])["A1B2C3D4"].fates == {
         "a@x.example": ("sent", "x" * 300)
     }
+
+
+SENT = "to=<a@x.example>, relay=mx[192.0.2.1]:25, delay=9, dsn=2.0.0, status=sent (250 2.0.0 Ok)"
+TAG = "postfix/smtp[11]: A1B2C3D4: " + SENT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Nov 27 10:00:01 relay {TAG}",
+        f"Nov  7 2026 10:00:01 relay {TAG}",
+        f"2026 Nov 27 10:00:01 relay {TAG}",
+        f"<22>Nov 27 10:00:01 relay {TAG}",
+        f"Nov 27 10:00:01 relay mail.info {TAG}",
+        f"2026-11-27T10:00:01.123456+01:00 relay {TAG}",
+        f"2026-11-27 10:00:01 {TAG}",
+        f"<22>1 2026-11-27T10:00:01Z relay postfix/smtp 11 - - A1B2C3D4: {SENT}",
+        f'<22>1 2026-11-27T10:00:01Z relay postfix/smtp 11 - [x@1 y="a]b"] A1B2C3D4: {SENT}',
+        json.dumps({"SYSLOG_IDENTIFIER": "postfix/smtp", "_PID": "11", "MESSAGE": f"A1B2C3D4: {SENT}"}),
+        json.dumps({"log": f"Nov 27 10:00:01 relay {TAG}\n", "stream": "stdout"}),
+        TAG,
+        f"relay {TAG}",
+    ],
+)
+def test_every_form_of_a_log_is_read(text) -> None:
+    assert told(text) == {"A1B2C3D4": {"a@x.example": "sent"}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Nov 27 10:00:01 relay sshd[7]: Invalid user {TAG}",
+        f"Nov 27 10:00:01 relay sshd[7]: {TAG}",
+        f"Nov 27 10:00:01 logger: {TAG}",
+        f"2026-11-27T10:00:01Z relay app[7]: GET /?q= {TAG}",
+        f"<22>1 2026-11-27T10:00:01Z relay app 7 - - {TAG}",
+        json.dumps({"SYSLOG_IDENTIFIER": "app", "_PID": "7", "MESSAGE": TAG}),
+        f"app: {TAG}",
+        f"Nov 27 10:00:01 relay postfix/smtpd[7]: NOQUEUE: reject: RCPT from x[192.0.2.7]: 550; helo=<{TAG}>",
+        f"Nov 27 10:00:01 relay postfix/cleanup[7]: B1B2C3D4: message-id=<{TAG}>",
+    ],
+)
+def test_what_others_say_in_postfix_words_is_no_delivery(text) -> None:
+    """Anybody can make another program write it. The agent does not believe it either."""
+    assert told(text) == {}
+    assert not isinstance(Reader(Dating(UTC, NOW)).read(text.encode()), Line) or "B1B2C3D4" in text or "NOQUEUE" in text
+
+
+def test_an_address_may_hold_what_looks_like_a_status() -> None:
+    odd = '"a>, status=sent (b"@x.example'
+    assert told(line("A1B2C3D4", f"to=<{odd}>, relay=m, status=bounced (550)")) == {"A1B2C3D4": {odd: "bounced"}}
 
 
 @pytest.mark.parametrize("daemon", ["qmgr", "postsuper"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
-from bcp.relay.dating import Dating
-from bcp.relay.lines import Reader
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import Reader
 from bcp.relay.listen import Listener
 from bcp.relay.lives import Lives
 from bcp.relay.mail import Mail

@@ -316,3 +316,33 @@ def test_a_listing_names_and_finds_what_vanished(tmp_path) -> None:
 
 def test_digests_differ() -> None:
     assert digest(b"a") != digest(b"b")
+
+
+def late(recipient: str) -> str:
+    return (
+        f"Nov 27 12:30:00 relay postfix/smtp[7]: 4fR1Qx0000z000: to=<{recipient}>, relay=x[192.0.2.9]:25, delay=1, "
+        "delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n"
+    )
+
+
+def test_what_the_queue_shows_no_more_may_be_told_by_lines_that_are_read_later(tmp_path) -> None:
+    """Nothing is missed while the log cannot be read; and what counted as gone is what the log says in the end."""
+    side = Side(tmp_path / "a")
+    side.write("".join(f"{x}\n" for x in LINES[:3]).encode())
+    side.agent.source.problem = "mail.log: Permission denied"
+    side.agent.list_queue("", NOW)
+    pull(side, ledger := MemoryLedger())
+    assert [s for _, _, s in rows(ledger)] == ["queued"]
+    side.agent.source.problem = ""
+    side.agent.list_queue("", NOW)
+    pull(side, ledger)
+    assert [s for _, _, s in rows(ledger)] == ["unknown"]
+    side.write((late("a0@corp.test") + late("b0@corp.test")).encode())
+    pull(side, ledger)
+    assert [(r, s) for _, r, s in rows(ledger)] == [("a0@corp.test", "sent"), ("b0@corp.test", "sent")]
+
+
+def test_a_listing_that_is_nested_too_deep_says_nothing(tmp_path) -> None:
+    side = Side(tmp_path / "a")
+    side.agent.list_queue("[" * 100_000, NOW)
+    assert [row[2] for row in side.agent._remarks] == ["queue-unreadable"]

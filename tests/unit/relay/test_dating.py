@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bcp.relay.dating import Dating
+from bcp.kit.log_dates import Dating
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

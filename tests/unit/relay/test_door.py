@@ -34,6 +34,7 @@ from bcp.relay.serve import serve
 from bcp.store.memory.relay_ledger import MemoryLedger
 from bcp.store.sqlite.relay_agent import AgentStore
 
+from .test_batches import late
 from .test_follow import LINES, MAILS, TEXT
 
 
@@ -247,6 +248,16 @@ def test_the_queue_is_listed_when_names_are_missing(place, capsys) -> None:
     other = Loop(agent_of(place), ["false"])
     other.once()
     assert "the queue cannot be listed" in capsys.readouterr().err
+
+
+def test_what_is_delivered_while_the_queue_is_listed_is_not_missed_in_it(place) -> None:
+    """It waited for long, so nothing but the listing and the lines written meanwhile speak of it."""
+    (place / "mail.log").write_text("".join(f"{x}\n" for x in LINES[:3]))
+    (place / "new").write_text("".join(late(who) for who in ("a0@corp.test", "b0@corp.test")))
+    loop = Loop(agent_of(place), ["sh", "-c", f"cat {place / 'new'} >> {place / 'mail.log'}"])
+    loop.once()
+    (body,) = loop.agent.store.changes(0, 10)[0]
+    assert [p[2] for p in json.loads(body)["to"]] == ["sent", "sent"]
 
 
 JOURNALCTL = """\

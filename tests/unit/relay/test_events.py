@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bcp.kit.mail_log import Line
 from bcp.relay import events as ev
 from bcp.relay.events import event_of, torn
-from bcp.relay.lines import Line
 
 Q = "4fR1Qx2hZnz9tK"
 TO = "to=<anna@corp.test>, relay=mx.corp.test[192.0.2.1]:25, delay=9, delays=1/2/3/3, dsn=2.0.0, "

@@ -7,10 +7,10 @@ from datetime import UTC
 
 import pytest
 
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import Reader
 from bcp.relay.agent import Agent, Options
-from bcp.relay.dating import Dating
 from bcp.relay.export import HELD, LONGEST_VALUE, Export
-from bcp.relay.lines import Reader
 from bcp.relay.listen import Listener
 from bcp.relay.lives import Lives
 from bcp.store.sqlite.relay_agent import AgentStore

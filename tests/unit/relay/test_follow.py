@@ -285,6 +285,34 @@ def test_a_ledger_that_cannot_be_written_stops_the_reading_without_a_hole(tmp_pa
     assert machine.ledger() == truth and machine.agent.listener.counted.total() == len(LINES)
 
 
+def test_a_full_disk_leaves_no_reader_of_the_journal_behind(tmp_path, monkeypatch) -> None:
+    """Each is a process; the disk may be full for hours."""
+    made: list[Reader] = []
+
+    class Reader:
+        problem, open = "", True
+
+        def pieces(self, now):
+            return iter([follow.Piece([LINES[0].encode()])])
+
+        def close(self):
+            self.open = False
+
+    agent = Agent(
+        Options("r", tmp_path), AgentStore(tmp_path / "agent.db"), UTC, lambda *_: made.append(Reader()) or made[-1]
+    )
+    keep = AgentStore.keep
+    monkeypatch.setattr(AgentStore, "keep", lambda *_: (_ for _ in ()).throw(StorageError("full")))
+    for _ in range(3):
+        with pytest.raises(StorageError):
+            agent.step(NOW)
+    assert [r.open for r in made] == [False, False, False, True]
+    monkeypatch.setattr(AgentStore, "keep", keep)
+    assert agent.step(NOW) == 1 and made[-1].open
+    agent.close()
+    assert not made[-1].open
+
+
 def test_places_come_back_from_json_and_old_ones_are_forgotten() -> None:
     place = Place([Stream(3, digest(b"abc"), 10, digest(b"x"))], 5, "c", 7.0)
     assert place_of(place.to_json()) == place and place_of("") == Place()

@@ -7,9 +7,9 @@ from datetime import UTC
 
 import pytest
 
-from bcp.relay.dating import Dating
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import Line, Reader
 from bcp.relay.events import cut_off, runs_on
-from bcp.relay.lines import Line, Reader
 from bcp.relay.listen import STRANGE, Listener
 from bcp.relay.lives import Lives
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bcp.contracts.relay_ledger import MAIL, UNSEEN, Source, Wanted
-from bcp.relay.dating import Dating
-from bcp.relay.lines import Reader
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import Reader
 from bcp.relay.listen import Listener
 from bcp.relay.lives import Lives
 from bcp.relay.mail import mail_of

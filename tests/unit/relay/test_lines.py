@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bcp.relay.dating import Dating
-from bcp.relay.lines import MAX_LINE, Line, Not, Reader, begins_again
+from bcp.kit.log_dates import Dating
+from bcp.kit.mail_log import MAX_LINE, Line, Not, Reader, begins_again
 
 from .shelves import NOW
 

@@ -8,15 +8,20 @@ import json
 import pytest
 
 from bcp.contracts.channel import Inbound
+from bcp.contracts.store import Anchor
 from bcp.deeds.stand_ins import Kept
 from bcp.kernel.json_in import rows
 from bcp.kit.postfix_queue import parse_queue
 from bcp.plugins.probes.queue import count
 from bcp.plugins.relays.hosted import parse_fates
 from bcp.relay.agent import _listing
+from bcp.store.files.audit import AuditLog
 from bcp.store.files.inbox import add_answer, read_answers
 from bcp.store.files.problems import Problem, add_problem, read_problems
 from bcp.store.files.words import Line, add_word, read_words
+from bcp.store.sqlite.heads import audit_lines
+from bcp.store.standalone import audit_chain
+from bcp.store.standalone_pack import chains_of, reports_of
 
 ENDS = pytest.mark.parametrize("end", ["\u0085", "\u2028", "\u2029"])
 
@@ -54,6 +59,36 @@ def test_what_people_write_is_kept(end, tmp_path) -> None:
     for _ in range(2):
         kept.keep("sms", text=text)
     assert [r["text"] for r in kept.rows()] == [text, text]
+
+
+@ENDS
+def test_an_audit_file_is_read_whatever_a_report_is_called(end, tmp_path) -> None:
+    """By everybody: the writer of the next line, the checks here, and the exported ``verify.py``."""
+    audit = AuditLog(tmp_path / "audit.jsonl", b"")
+    audit.anchor(Anchor("reports/one", "a" * 64, "written", 1.0, files={f"Januar{end}1.html": "b" * 64}))
+    audit.anchor(Anchor(f"run-{end}2", "c" * 64, "done", 2.0, 3))
+    assert audit.read().damage == "" and set(audit.read().anchors) == {f"run-{end}2"}
+    chain, anchors, damage = audit_chain(audit_lines(tmp_path))
+    assert (len(chain), set(anchors), damage) == (2, {f"run-{end}2"}, "")
+    assert chains_of(tmp_path).wrong == []
+    assert reports_of(tmp_path, chains_of(tmp_path))[0] == [
+        f"reports/one/Januar{end}1.html is gone; it was written at 1970-01-01 00:00:01 UTC"
+    ]
+
+
+def test_a_line_of_many_files_is_followed_by_the_next(tmp_path) -> None:
+    """Longer than what is read of the file's end at first."""
+    audit = AuditLog(tmp_path / "audit.jsonl", b"")
+    audit.anchor(Anchor("run-1", "a" * 64, "done", 1.0))
+    audit.anchor(Anchor("reports/x", "a" * 64, "written", 1.0, files={f"{i}.html": "b" * 64 for i in range(200)}))
+    audit.anchor(Anchor("run-2", "c" * 64, "done", 2.0))
+    assert audit.read().damage == "" and set(audit.read().anchors) == {"run-1", "run-2"}
+
+
+def test_a_line_that_is_nested_too_deep_is_one_that_cannot_be_read(tmp_path) -> None:
+    (tmp_path / "audit.jsonl").write_text("[" * 100_000 + "\n")
+    assert "audit.jsonl:1 cannot be read" in AuditLog(tmp_path / "audit.jsonl", b"").read().damage
+    assert chains_of(tmp_path).wrong == ["the audit file: line 1 cannot be read"]
 
 
 def test_only_lf_ends_a_line() -> None:

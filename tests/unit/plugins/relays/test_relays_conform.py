@@ -121,6 +121,44 @@ class TestHostedOnItsWord(RelaySuite):
             found = self.run(self.outcome(self.wrapped(parse_fates, bad)))
             assert isinstance(found, Transient), bad
 
+    def test_the_newest_word_counts_and_a_word_that_nobody_knows_is_said(self, tmp_path) -> None:
+        """By its time where there is one; that it waits again takes an end back, also one of all the others."""
+        from bcp.contracts.relay import taken_on_word
+        from bcp.plugins.relays.hosted import parse_fates
+
+        def told(*words: object) -> list[str]:
+            rows = [w if isinstance(w, tuple) else (w, None) for w in words]
+            text = "\n".join(
+                json.dumps({"queue_id": "A", "recipient": "a@c.test", "status": s, **({"time": t} if t else {})})
+                for s, t in rows
+            )
+            return [f.status for f in parse_fates(text, {"A"})]
+
+        early, late = "2026-11-27T10:00:00+01:00", "2026-11-27T09:30:00Z"
+        assert told("bounced", "deferred") == [] and told("deferred", "Bounced ") == ["bounced"]
+        assert told(("sent", late), ("bounced", early)) == ["sent"] == told(("sent", 20), ("deferred", 10.5))
+        assert told(("sent", early), ("deferred", late)) == [] and told(("sent", 20), "bounced") == ["bounced"]
+        assert told(("sent", "yesterday"), ("bounced", True)) == ["bounced"] == told(("sent", 1e300), "bounced")
+        rest = {"queue_id": "A", "status": "sent"}
+        one = {**rest, "recipient": "a@c.test", "status": "held"}
+        assert parse_fates(f"{json.dumps(rest)}\n{json.dumps(one)}", {"A"}) == []
+        (tmp_path / "told").write_text(
+            "".join(json.dumps({**rest, "recipient": f"{s}@c.test", "status": s}) + "\n" for s in ("delivered", "sent"))
+        )
+        relay = self.make(vendor="Acme", fates={"command": ["cat", str(tmp_path / "told")]})
+        assert self.run(relay.fates(["A"])) == [MailFate("A", "sent@c.test", "sent", "")]
+        assert "1 row(s) of what Acme tells have a status that is not known ('delivered')" in taken_on_word(relay)
+        (tmp_path / "told").write_text("")
+        assert self.run(relay.fates(["A"])) == [] and "not known" not in taken_on_word(relay)
+
+    def test_a_mail_for_nobody_is_not_passed_over(self, tmp_path) -> None:
+        """A queue of mails without recipients would look empty to whoever drains it."""
+        from bcp.kernel.errors import Transient
+
+        (tmp_path / "q").write_text('{"queue_id": "A1", "sender": "s@o.test", "arrival_time": 5, "recipients": []}\n')
+        found = self.run(self.outcome(self.make(queue={"command": ["cat", str(tmp_path / "q")]}).queue()))
+        assert isinstance(found, Transient) and "whom 'A1' in its queue is for" in found.message
+
     async def wrapped(self, parse: Any, text: str) -> Any:
         return parse(text, {"A"})
 

@@ -44,7 +44,9 @@ def test_a_rotated_log_is_read_too(tmp_path) -> None:
     (tmp_path / "mail.log.1").unlink()
     (tmp_path / "mail.log.1.gz").write_bytes(gzip.compress(sent(now).encode()))
     assert len(asyncio.run(relay(tmp_path).fates(["A1B2C3D4"]))) == 1
-    (tmp_path / "mail.log.1.gz").write_bytes(b"no gzip")
+    (tmp_path / "mail.log.1.gz").rename(tmp_path / "mail.log-20261127.gz")
+    assert len(asyncio.run(relay(tmp_path).fates(["A1B2C3D4"]))) == 1
+    (tmp_path / "mail.log-20261127.gz").write_bytes(b"no gzip")
     assert asyncio.run(relay(tmp_path).fates(["A1B2C3D4"])) == []
 
 
