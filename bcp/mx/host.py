@@ -27,9 +27,9 @@ from bcp.contracts.dns_writer import (
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
 from bcp.kit.pace import Pace
-from bcp.mx.outcome import awaited, check_order, check_reading, decide, may_resend, mixture, put_back
+from bcp.mx.outcome import CARRYING, awaited, check_order, check_reading, decide, may_resend, mixture, put_back
 from bcp.mx.pace import paced
-from bcp.mx.patience import SILENT, appeared_late, read_patiently
+from bcp.mx.patience import SILENT, appeared_late, read_patiently, seen_at_the_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,6 +196,7 @@ class Host:
         await appeared_late(self.read, silent, done, self.clock)
         if self.capabilities.guard is not Guard.STRONG:
             await self._look_again(orders, done)
+        await seen_at_the_servers(self.answers, orders, done, self.settings.settle, self.clock)
         return await self._with_progress([done[i] for i in range(len(orders))])
 
     async def _with_tokens(self, todo: Mapping[int, SwapOrder], done: dict[int, Swap]) -> dict[int, SwapOrder]:
@@ -301,8 +302,7 @@ class Host:
         Nothing waits for it: the authoritative servers are asked anyway, and what they serve is what counts.
         """
         late = await self._pending([Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change])
-        said = "the host is still carrying it to its servers"
-        return [s._replace(message=said) if s.domain in late and not s.message else s for s in swaps]
+        return [s._replace(message=CARRYING) if s.domain in late and not s.message else s for s in swaps]
 
     async def _safely(self, work: Awaitable[Sequence[T]], count: int, kind: type[T]) -> list[T] | BaseException:
         """Results of a back end, or what it raised. Too few, too many or other things are a fault of its too."""

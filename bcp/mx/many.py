@@ -17,7 +17,7 @@ from bcp.kernel.errors import fault_in
 from bcp.kernel.units import format_duration
 from bcp.mx.by_hand import entered
 from bcp.mx.converge import Seen
-from bcp.mx.outcome import MIXED, SETTLE_HINT
+from bcp.mx.outcome import CARRYING, MIXED, SETTLE_HINT
 from bcp.mx.pace import AT_ONCE, swap_seconds
 from bcp.mx.read import by_back_end
 
@@ -28,6 +28,7 @@ SAY_EVERY_S = 5.0
 NOT_BEGUN = "not-begun"
 """Code of an order that was never sent, because the run is being ended."""
 MOVED = frozenset({SwapState.APPLIED, SwapState.ALREADY})
+CARRIED = f"{CARRYING}: for a moment some may still answer with the old MX"
 
 
 @dataclass
@@ -154,9 +155,17 @@ def as_before(swaps: Sequence[Swap], before: Mapping[str, Any]) -> bool:
 
 
 def told(swaps: Sequence[Swap]) -> str:
-    """How each domain ended, the first five."""
-    more = f"; and {len(swaps) - 5} more" if len(swaps) > 5 else ""
-    return "; ".join(f"{s.domain}: {s.state}: {s.message}" for s in swaps[:5]) + more
+    """How each domain ended, the first five; each reason once."""
+    ends: dict[str, list[str]] = {}
+    for swap in swaps[:5]:
+        ends.setdefault(f"{swap.state}: {swap.message}", []).append(swap.domain)
+    said = [f"{d[0]}: {end}" + (f"; the same: {', '.join(d[1:])}" if d[1:] else "") for end, d in ends.items()]
+    return "; ".join(said) + (f"; and {len(swaps) - 5} more" if len(swaps) > 5 else "")
+
+
+def some(domains: Sequence[str]) -> str:
+    """The first of them by name, and how many more."""
+    return ", ".join(domains[:5]) + (f" and {len(domains) - 5} more" if len(domains) > 5 else "")
 
 
 def summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> str:
@@ -172,10 +181,20 @@ def summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> st
     )
     if applied and found:
         text += f", {found} found there when read"
-    if warned := [f"{s.domain}: {s.message}" for s in swaps if s.state in MOVED and s.message]:
-        text += "; " + "; ".join(warned[:3])
+    moved = [s for s in swaps if s.state in MOVED]
+    carried = [s.domain for s in moved if s.message == CARRYING]
+    warned: dict[str, list[str]] = {}
+    for one in moved:
+        if one.message and one.message != CARRYING:
+            warned.setdefault(one.message, []).append(one.domain)
+    if warned:
+        text += "; " + "; ".join(f"{some(domains)}: {why}" for why, domains in list(warned.items())[:3])
     if seen.lagging:
-        return f"{text}; NOT everywhere: {'; '.join(seen.lagging[:3])}"
-    if seen.unverified:
-        return f"{text}; not verified at {'; '.join(seen.unverified[:3])}"
-    return f"{text}, served by every authoritative address"
+        text += f"; NOT everywhere: {'; '.join(seen.lagging[:3])}"
+    elif seen.unverified:
+        text += f"; not verified at {'; '.join(seen.unverified[:3])}"
+    elif carried:  # one address may be many machines: all that were asked are not all that there are
+        return f"{text}{';' if warned else ','} served by every authoritative address that was asked; {CARRIED}"
+    else:
+        return f"{text}{';' if warned else ','} served by every authoritative address"
+    return f"{text}; {CARRIED}" if carried else text

@@ -22,6 +22,12 @@ PASSING = frozenset({"throttled", "unreachable", "silent", "unreadable-now"})
 LONGEST_S = 3_600.0
 """Longer pauses are read as this one (``kit.http.retry_after``): the host may have asked for more."""
 
+CARRYING = "the host is still carrying it to its servers"
+"""What is told of a change that stands, while the host says that it is not yet at all its servers."""
+UNREAD = "unread"
+"""Code of an end that could not be looked up at the host: the change was sent."""
+SENT_AND = "the change was sent, and "
+"""What is said of it begins so; why it cannot be looked up follows."""
 MIXED = "mixed"
 """Code of an end in which records of two parties, or different sets at two hosts, stand side by side."""
 _UNREADABLE = {
@@ -170,7 +176,7 @@ def _unread(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
     """It cannot be read back. What is certain without reading stays certain."""
     if sent.state in {SentState.REFUSED, SentState.NOT_SENT, SentState.THROTTLED}:
         return _refused(order, sent, None)
-    return Swap(order.domain, SwapState.UNKNOWN, None, f"the change was sent, and {now.problem}", SETTLE_HINT, "unread")
+    return Swap(order.domain, SwapState.UNKNOWN, None, f"{SENT_AND}{now.problem}", SETTLE_HINT, UNREAD)
 
 
 def _accepted_unseen(order: SwapOrder, now: Reading) -> Swap:

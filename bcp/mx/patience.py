@@ -7,10 +7,15 @@ not asked again: it would hang again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bcp.contracts.dns_writer import Reading, Sent, SentState, Swap, SwapOrder, SwapState, Trouble
+from bcp.contracts.mx import MxSet
 from bcp.kernel.clock import Clock
-from bcp.mx.outcome import decide, still_old
+from bcp.mx.outcome import SENT_AND, UNREAD, decide, still_old
+
+if TYPE_CHECKING:
+    from bcp.contracts.dns import Answer
 
 Read = Callable[[Sequence[str]], Awaitable[list[Reading]]]
 PAUSES_S = (0.5, 1.0, 2.0)
@@ -61,3 +66,37 @@ async def appeared_late(read: Read, lost: Mapping[int, SwapOrder], ends: dict[in
         for (i, order), now in zip(left.items(), await read([o.domain for o in left.values()]), strict=True):
             if not now.problem and not still_old(order, now):
                 ends[i] = decide(order, Sent(order.domain, SentState.LOST, ends[i].code), now)
+
+
+def served_by_all(answers: Sequence[Answer], domain: str, wanted: MxSet) -> bool:
+    """Does each authoritative address that answers serve it, and one at least? Pure."""
+    told = [a for a in answers if a.domain == domain and not a.problem]
+    return bool(told) and all(wanted.same(a.mx) for a in told)
+
+
+async def seen_at_the_servers(
+    ask: Callable[[Sequence[str]], Awaitable[list[Answer]]],
+    orders: Sequence[SwapOrder],
+    ends: dict[int, Swap],
+    patience_s: float,
+    clock: Clock,
+) -> None:
+    """What was sent and cannot be read back at the host (its credential has just ended, say): the authoritative servers
+    know. Where all that answer serve the new set it was moved: ``ends`` is corrected. Anything else stays in doubt, and
+    so does an order about the TTL alone.
+    """
+    until, pause = clock.monotonic() + patience_s, 0.25
+    about_hosts = {i for i, o in enumerate(orders) if not o.new.same(o.old)}
+    while blind := {orders[i].domain: i for i in about_hosts if ends[i].code == UNREAD}:
+        answers = await ask(list(blind))
+        for domain, i in blind.items():
+            if served_by_all(answers, domain, orders[i].new):
+                state = SwapState.APPLIED if ends[i].change else SwapState.ALREADY
+                text = (
+                    f"its servers say so, the host cannot be read: {ends[i].message.removeprefix(SENT_AND).rstrip('.')}"
+                )
+                ends[i] = ends[i]._replace(state=state, found=orders[i].new, message=text, hint="", code="")
+        if clock.monotonic() >= until:
+            return
+        await clock.sleep(pause)
+        pause = min(1.0, pause * 2)
