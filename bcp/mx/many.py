@@ -13,12 +13,14 @@ from typing import Any
 from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import Capabilities, Dns, MxSet, Swap, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Services
+from bcp.kernel.clock import Clock
 from bcp.kernel.errors import fault_in
 from bcp.kernel.units import format_duration
 from bcp.mx.by_hand import entered
 from bcp.mx.converge import Seen
-from bcp.mx.outcome import CARRYING, MIXED, SETTLE_HINT
+from bcp.mx.outcome import CARRYING, MIXED, NOT_VISIBLE, SETTLE_HINT
 from bcp.mx.pace import AT_ONCE, swap_seconds
+from bcp.mx.patience import appeared_late
 from bcp.mx.read import by_back_end
 
 PORTION = 250
@@ -88,11 +90,25 @@ async def _host(dns: Dns, orders: Sequence[SwapOrder], course: _Course) -> list[
         return await _surely(
             orders, lambda some: entered(some, hands, dns, course.services, course.step, course.halt), course
         )
+
+    async def send(some: Sequence[SwapOrder]) -> list[Swap]:
+        return await _shown(dns, some, course.services.clock)
+
     size, out = AT_ONCE if host is not None and host.calls_per_s else PORTION, list[Swap]()
     for start in range(0, len(orders), size):
         part = orders[start : start + size]
-        out += await _surely(part, dns.swap, course) if not course.halt.on else _not_begun(part)
+        out += await _surely(part, send, course) if not course.halt.on else _not_begun(part)
     return out
+
+
+async def _shown(dns: Dns, orders: Sequence[SwapOrder], clock: Clock) -> list[Swap]:
+    """What was accepted and does not show in ``settle`` may still: a run that is called failed, and whose MX moves a
+    moment later, has lost it."""
+    swaps = await dns.swap(orders)
+    ends = dict(enumerate(swaps))
+    if late := {i: o for i, o in enumerate(orders) if ends[i].code == NOT_VISIBLE}:
+        await appeared_late(dns.read, late, ends, clock)
+    return list(ends.values())
 
 
 async def _surely(

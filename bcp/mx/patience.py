@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from bcp.contracts.dns_writer import Reading, Sent, SentState, Swap, SwapOrder, SwapState, Trouble
 from bcp.contracts.mx import MxSet
 from bcp.kernel.clock import Clock
-from bcp.mx.outcome import SENT_AND, UNREAD, decide, still_old
+from bcp.kernel.errors import BcpError, Transient
+from bcp.mx.outcome import NOT_VISIBLE, SENT_AND, UNREAD, decide, still_old
 
 if TYPE_CHECKING:
     from bcp.contracts.dns import Answer
@@ -53,7 +54,8 @@ async def read_patiently(read: Read, domains: Sequence[str], clock: Clock) -> li
 
 
 async def appeared_late(read: Read, lost: Mapping[int, SwapOrder], ends: dict[int, Swap], clock: Clock) -> None:
-    """Look, for some time, whether an order whose answer never came is applied after all: ``ends`` is corrected.
+    """Look, for some time, whether an order whose answer never came, or that was accepted and does not show, is applied
+    after all: ``ends`` is corrected.
 
     Whoever calls a run failed that moved an MX a moment later has lost it.
     """
@@ -65,7 +67,8 @@ async def appeared_late(read: Read, lost: Mapping[int, SwapOrder], ends: dict[in
         await clock.sleep(LATE_AGAIN_S)
         for (i, order), now in zip(left.items(), await read([o.domain for o in left.values()]), strict=True):
             if not now.problem and not still_old(order, now):
-                ends[i] = decide(order, Sent(order.domain, SentState.LOST, ends[i].code), now)
+                state = SentState.ACCEPTED if ends[i].code == NOT_VISIBLE else SentState.LOST
+                ends[i] = decide(order, Sent(order.domain, state, ends[i].code, change=ends[i].change), now)
 
 
 def served_by_all(answers: Sequence[Answer], domain: str, wanted: MxSet) -> bool:
@@ -100,3 +103,14 @@ async def seen_at_the_servers(
             return
         await clock.sleep(pause)
         pause = min(1.0, pause * 2)
+
+
+def fault_of(error: BaseException) -> tuple[str, Trouble]:
+    """An exception of a back end in words. Errors of the tree speak for themselves."""
+    if isinstance(error, Transient):
+        return error.message, Trouble.SILENT
+    if isinstance(error, BcpError):
+        return error.message, Trouble.ERROR
+    if isinstance(error, (TimeoutError, OSError)):
+        return f"the DNS host cannot be reached ({type(error).__name__})", Trouble.SILENT
+    return f"fault in the DNS back end: {type(error).__name__}: {error}", Trouble.ERROR

@@ -139,3 +139,53 @@ def test_a_host_that_still_carries_it_is_not_called_served_by_all() -> None:
 def test_what_is_said_of_a_host_that_still_carries_it_is_said_in_german_too() -> None:
     text = summary([Swap("a.test", SwapState.APPLIED, RELAY, CARRYING)], {"a.test": RELAY}, Seen(asked=4))
     assert "umgestellt, von jeder gefragten" in (said := words("de").told(text, "noted.")) and "alten MX" in said
+
+
+def _behind(world, seconds):
+    """What reads at this host is behind, by so much from the first write on; its servers are, too."""
+    writer, began = world.host.writer, []
+    read, swap, served = writer.read, writer._swap, world.answers
+    behind = {n: world.provider.served(n) for n in NAMES}
+
+    def late():
+        return began and world.clock.monotonic() - began[0] < seconds
+
+    async def sent(order):
+        began.append(world.clock.monotonic())
+        return await swap(order)
+
+    async def reads(domains):
+        return [replace(r, mx=behind[r.domain]) if late() else r for r in await read(domains)]
+
+    async def answers(domains):
+        return [replace(a, mx=behind[a.domain]) if late() else a for a in await served(domains)]
+
+    writer._swap, writer.read, world.host.answers = sent, reads, answers
+    return began
+
+
+def test_a_change_that_was_accepted_is_waited_for_where_reading_is_behind() -> None:
+    """*It did not happen* was said of it, and mail was at the relay without a way back."""
+    world = World()
+    plan = world.plan()
+    began = _behind(world, 9.0)
+    outcome = world.perform(plan)
+    assert outcome.changed and set(outcome.outputs["states"].values()) == {"applied"} and len(began) == 3
+
+
+def test_a_refused_condition_after_a_lost_answer_is_no_conflict_while_reading_is_behind() -> None:
+    """The first one was made; what is read is old, and the second one is refused for that."""
+    world = World()
+    plan, writer = world.plan(), world.host.writer
+    began = _behind(world, 9.0)
+    swap, first = writer._swap, set()
+
+    async def lost(order):
+        told = await swap(order)
+        fresh = order.domain not in first
+        first.add(order.domain)
+        return Sent(order.domain, SentState.LOST, "silent", "no answer") if fresh else told
+
+    writer._swap = lost
+    outcome = world.perform(plan)
+    assert set(outcome.outputs["states"].values()) == {"already"} and len(began) == 6
