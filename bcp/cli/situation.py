@@ -147,11 +147,15 @@ def _gate(view: RunView) -> StepState | None:
 
 
 def in_doubt(view: RunView) -> bool:
-    """Is a step of it that moves MX in doubt? A drill's is nobody's MX but its own."""
+    """Is a step of it that moves MX in doubt, or was it at work when its process died? A drill's is nobody's MX but its
+    own."""
+    if view.plan.get("kind") == "drill":
+        return False
     moves = {s["id"] for s in view.plan.get("steps") or () if has(s, Trait.MOVES_MX)}
-    return view.plan.get("kind") != "drill" and any(
-        s.status == "in_doubt" and s.id in moves for s in view.state.steps.values()
-    )
+    doubtful = {s.id for s in view.state.steps.values() if s.status == "in_doubt"}
+    if moves and not view.live:
+        doubtful |= {e.step for e in view.record.effects if e.state != "settled"}
+    return bool(doubtful & moves)
 
 
 def _came_back(card: RunCard, last: RunCard | None) -> bool:

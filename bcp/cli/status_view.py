@@ -162,7 +162,8 @@ def next_step(view: RunView) -> str:
         "holding": f"bcp failback {run_id}" + ("" if view.live else f"   (nobody sends updates: bcp resume {run_id})"),
         "interrupted": f"bcp resume {run_id}",
         "stopped": f"bcp resume {run_id}   or   bcp abort {run_id}",
-        "in_doubt": f"bcp settle {run_id} STEP --happened | --not-happened, then bcp resume {run_id}",
+        "in_doubt": f"bcp resume {run_id}   (it asks once more by itself). Still in doubt: look, then "
+        f"bcp settle {run_id} STEP --happened | --not-happened",
         "failed": f"bcp report {run_id}",
         "aborted": f"bcp report {run_id}",
         "done": f"bcp report {run_id}",

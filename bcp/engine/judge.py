@@ -127,7 +127,8 @@ class PlanJudge:
         ours = step.attempts > 1 or step.begun or step.items
         if before is None or now is None or before.would != "run" or ours:
             return ()
-        return () if dict(before.facts) == dict(now.facts) else (f"{placed.id} finds another MX than the plan",)
+        same = _same(before.facts, now.facts, refuses=bool(now.refusals))
+        return () if same else (f"{placed.id} finds another MX than the plan",)
 
     def _unapproved(self, placed: Placed, state: RunState, scope: Mapping[str, Any]) -> tuple[str, ...]:
         """Gates before the step, enough of whose approvers may not approve any more."""
@@ -138,6 +139,19 @@ class PlanJudge:
             if len(given & self.people(references)) < count:
                 out.append(gate.id)
         return tuple(out)
+
+
+def _same(before: Mapping[str, Any], now: Mapping[str, Any], *, refuses: bool) -> bool:
+    """Are the facts those of the plan? Where the step refuses, what it could not read is told by its refusal, and is no
+    other MX."""
+    for key in before.keys() | now.keys():
+        old, new = before.get(key), now.get(key)
+        if refuses and isinstance(old, Mapping) and isinstance(new, Mapping):
+            new = {k: v for k, v in new.items() if v is not None}
+            old = {k: old.get(k) for k in new}
+        if old != new:
+            return False
+    return True
 
 
 async def _nothing() -> Mapping[str, Any]:

@@ -260,6 +260,8 @@ def _resumed(state: RunState, event: Event) -> None:
     state.status = "holding" if state.phase == "hold" and not state.recovered else "running"
     if event.data.get("undo"):
         state.aborting = state.aborting or str(event.data["undo"])
+    if not (state.failed_step or state.aborting):
+        state.reason = ""  # that of the stop: it is over
 
 
 def _aborting(state: RunState, event: Event) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from bcp.contracts.dns import Answer, Guard, MxSet
+from bcp.contracts.dns import Answer, Guard, MxSet, Reading, Trouble
 from bcp.contracts.services import Services
+from bcp.mx.patience import served_by_all
 from bcp.mx.read import by_back_end
 
 SILENCE_S = 3.0
@@ -76,6 +77,22 @@ async def converge(wanted: Mapping[str, MxSet], patience_s: float, services: Ser
             return seen
         await services.clock.sleep(pause)
         pause = min(1.0, pause * 2)
+
+
+async def told_by_servers(
+    readings: Sequence[Reading], wanted: Mapping[str, MxSet], services: Services
+) -> list[Reading]:
+    """The same, and where the host cannot be read, what its servers serve, if all that answer serve what was wanted:
+    the host's own picture may be out of reach (a credential that has ended), and mail goes by what is served."""
+    blind = {r.domain: wanted[r.domain] for r in readings if r.problem and not r.hosts and r.domain in wanted}
+    groups = by_back_end(blind, services) if blind else {}
+    asks = [(getattr(services.dns[n], "answers", None), g) for n, g in groups.items()]
+    parts = await asyncio.gather(*(ask(g) for ask, g in asks if ask is not None))
+    answers = [a for part in parts for a in part]
+    seen = {d for d, mx in blind.items() if served_by_all(answers, d, mx)}
+    return [
+        replace(r, mx=wanted[r.domain], problem="", trouble=Trouble.NONE) if r.domain in seen else r for r in readings
+    ]
 
 
 async def served_already(wanted: Mapping[str, MxSet], services: Services) -> str:

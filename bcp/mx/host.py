@@ -21,15 +21,24 @@ from bcp.contracts.dns_writer import (
     Swap,
     SwapOrder,
     SwapState,
-    Trouble,
     Writer,
 )
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
 from bcp.kit.pace import Pace
-from bcp.mx.outcome import awaited, check_order, check_reading, decide, may_resend, mixture, put_back
+from bcp.mx.outcome import (
+    CARRYING,
+    after_lost,
+    awaited,
+    check_order,
+    check_reading,
+    decide,
+    may_resend,
+    mixture,
+    put_back,
+)
 from bcp.mx.pace import paced
-from bcp.mx.patience import SILENT, appeared_late, read_patiently
+from bcp.mx.patience import SILENT, appeared_late, fault_of, read_patiently, seen_at_the_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +138,7 @@ class Host:
     async def _read(self, domains: Sequence[str]) -> list[Reading]:
         found = await self._safely(self.writer.read(domains), len(domains), Reading)
         if isinstance(found, BaseException):
-            problem, trouble = _fault(found)
+            problem, trouble = fault_of(found)
             return [Reading(d, self._zones.get(d, ""), None, problem=problem, trouble=trouble) for d in domains]
         return found
 
@@ -165,7 +174,7 @@ class Host:
         no = isinstance(found, (Invalid, Permanent, Refused))  # also a secret that is not set
         permission = Permission.NOT_ALLOWED if no else Permission.CANNOT_SAY
         hint = found.hint if isinstance(found, BcpError) else ""
-        return [Proof(o.domain, permission, _fault(found)[0], hint) for o in orders]
+        return [Proof(o.domain, permission, fault_of(found)[0], hint) for o in orders]
 
     async def warm(self, domains: Sequence[str]) -> Warmth:
         """Zone ids, tokens, and when the credential ends."""
@@ -174,7 +183,7 @@ class Host:
         except Exception as error:  # a plug-in of anybody's
             from bcp.contracts.dns_proof import Warmth
 
-            return Warmth(problems=dict.fromkeys(domains, _fault(error)[0]))
+            return Warmth(problems=dict.fromkeys(domains, fault_of(error)[0]))
 
     async def swap(self, orders: Sequence[SwapOrder]) -> list[Swap]:
         """Carry out every order, each atomic by itself, and read each back."""
@@ -182,10 +191,11 @@ class Host:
         todo = {i: o for i, o in enumerate(orders) if i not in done}
         if todo and _reads_first(self.capabilities):
             todo = await self._with_tokens(todo, done)
-        waited, again = 0.0, 0
+        waited, again, lost = 0.0, 0, set[int]()
         while todo:
             swaps, retry, pause = await self._round(todo)
-            done.update(swaps)
+            done.update({i: after_lost(todo[i], s) if i in lost else s for i, s in swaps.items()})
+            lost |= {i for i in retry if swaps[i].state is SwapState.UNKNOWN}
             again += 1
             waited += pause
             if not retry or again >= THROTTLE_TRIES or waited > THROTTLE_S or (pause == 0.0 and again > 1):
@@ -196,6 +206,7 @@ class Host:
         await appeared_late(self.read, silent, done, self.clock)
         if self.capabilities.guard is not Guard.STRONG:
             await self._look_again(orders, done)
+        await seen_at_the_servers(self.answers, orders, done, self.settings.settle, self.clock)
         return await self._with_progress([done[i] for i in range(len(orders))])
 
     async def _with_tokens(self, todo: Mapping[int, SwapOrder], done: dict[int, Swap]) -> dict[int, SwapOrder]:
@@ -233,7 +244,7 @@ class Host:
         found = await self._safely(self.writer.swap(orders), len(orders), Sent)
         if not isinstance(found, BaseException):
             return found
-        message, _ = _fault(found)
+        message, _ = fault_of(found)
         hint = found.hint if isinstance(found, BcpError) else ""
         if isinstance(found, Transient):
             return [Sent(o.domain, SentState.NOT_SENT, "unreachable", message, hint) for o in orders]
@@ -301,8 +312,7 @@ class Host:
         Nothing waits for it: the authoritative servers are asked anyway, and what they serve is what counts.
         """
         late = await self._pending([Sent(s.domain, SentState.ACCEPTED, change=s.change) for s in swaps if s.change])
-        said = "the host is still carrying it to its servers"
-        return [s._replace(message=said) if s.domain in late and not s.message else s for s in swaps]
+        return [s._replace(message=CARRYING) if s.domain in late and not s.message else s for s in swaps]
 
     async def _safely(self, work: Awaitable[Sequence[T]], count: int, kind: type[T]) -> list[T] | BaseException:
         """Results of a back end, or what it raised. Too few, too many or other things are a fault of its too."""
@@ -383,14 +393,3 @@ def make_host(name: str, writer: Writer, settings: PluginSettings, clock: Clock,
     if not isinstance(settings, DnsSettings):
         raise Invalid(f"the settings of the DNS back end {settings.kind!r} must be a subclass of DnsSettings")
     return Host(name, writer, settings, clock, zones)
-
-
-def _fault(error: BaseException) -> tuple[str, Trouble]:
-    """An exception of a back end in words. Errors of the tree speak for themselves."""
-    if isinstance(error, Transient):
-        return error.message, Trouble.SILENT
-    if isinstance(error, BcpError):
-        return error.message, Trouble.ERROR
-    if isinstance(error, (TimeoutError, OSError)):
-        return f"the DNS host cannot be reached ({type(error).__name__})", Trouble.SILENT
-    return f"fault in the DNS back end: {type(error).__name__}: {error}", Trouble.ERROR

@@ -13,12 +13,14 @@ from typing import Any
 from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import Capabilities, Dns, MxSet, Swap, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Services
+from bcp.kernel.clock import Clock
 from bcp.kernel.errors import fault_in
 from bcp.kernel.units import format_duration
 from bcp.mx.by_hand import entered
 from bcp.mx.converge import Seen
-from bcp.mx.outcome import MIXED, SETTLE_HINT
+from bcp.mx.outcome import CARRYING, MIXED, NOT_VISIBLE, SETTLE_HINT
 from bcp.mx.pace import AT_ONCE, swap_seconds
+from bcp.mx.patience import appeared_late
 from bcp.mx.read import by_back_end
 
 PORTION = 250
@@ -28,6 +30,7 @@ SAY_EVERY_S = 5.0
 NOT_BEGUN = "not-begun"
 """Code of an order that was never sent, because the run is being ended."""
 MOVED = frozenset({SwapState.APPLIED, SwapState.ALREADY})
+CARRIED = f"{CARRYING}: for a moment some may still answer with the old MX"
 
 
 @dataclass
@@ -87,11 +90,25 @@ async def _host(dns: Dns, orders: Sequence[SwapOrder], course: _Course) -> list[
         return await _surely(
             orders, lambda some: entered(some, hands, dns, course.services, course.step, course.halt), course
         )
+
+    async def send(some: Sequence[SwapOrder]) -> list[Swap]:
+        return await _shown(dns, some, course.services.clock)
+
     size, out = AT_ONCE if host is not None and host.calls_per_s else PORTION, list[Swap]()
     for start in range(0, len(orders), size):
         part = orders[start : start + size]
-        out += await _surely(part, dns.swap, course) if not course.halt.on else _not_begun(part)
+        out += await _surely(part, send, course) if not course.halt.on else _not_begun(part)
     return out
+
+
+async def _shown(dns: Dns, orders: Sequence[SwapOrder], clock: Clock) -> list[Swap]:
+    """What was accepted and does not show in ``settle`` may still: a run that is called failed, and whose MX moves a
+    moment later, has lost it."""
+    swaps = await dns.swap(orders)
+    ends = dict(enumerate(swaps))
+    if late := {i: o for i, o in enumerate(orders) if ends[i].code == NOT_VISIBLE}:
+        await appeared_late(dns.read, late, ends, clock)
+    return list(ends.values())
 
 
 async def _surely(
@@ -154,9 +171,17 @@ def as_before(swaps: Sequence[Swap], before: Mapping[str, Any]) -> bool:
 
 
 def told(swaps: Sequence[Swap]) -> str:
-    """How each domain ended, the first five."""
-    more = f"; and {len(swaps) - 5} more" if len(swaps) > 5 else ""
-    return "; ".join(f"{s.domain}: {s.state}: {s.message}" for s in swaps[:5]) + more
+    """How each domain ended, the first five; each reason once."""
+    ends: dict[str, list[str]] = {}
+    for swap in swaps[:5]:
+        ends.setdefault(f"{swap.state}: {swap.message}", []).append(swap.domain)
+    said = [f"{d[0]}: {end}" + (f"; the same: {', '.join(d[1:])}" if d[1:] else "") for end, d in ends.items()]
+    return "; ".join(said) + (f"; and {len(swaps) - 5} more" if len(swaps) > 5 else "")
+
+
+def some(domains: Sequence[str]) -> str:
+    """The first of them by name, and how many more."""
+    return ", ".join(domains[:5]) + (f" and {len(domains) - 5} more" if len(domains) > 5 else "")
 
 
 def summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> str:
@@ -172,10 +197,20 @@ def summary(swaps: Sequence[Swap], after: Mapping[str, MxSet], seen: Seen) -> st
     )
     if applied and found:
         text += f", {found} found there when read"
-    if warned := [f"{s.domain}: {s.message}" for s in swaps if s.state in MOVED and s.message]:
-        text += "; " + "; ".join(warned[:3])
+    moved = [s for s in swaps if s.state in MOVED]
+    carried = [s.domain for s in moved if s.message == CARRYING]
+    warned: dict[str, list[str]] = {}
+    for one in moved:
+        if one.message and one.message != CARRYING:
+            warned.setdefault(one.message, []).append(one.domain)
+    if warned:
+        text += "; " + "; ".join(f"{some(domains)}: {why}" for why, domains in list(warned.items())[:3])
     if seen.lagging:
-        return f"{text}; NOT everywhere: {'; '.join(seen.lagging[:3])}"
-    if seen.unverified:
-        return f"{text}; not verified at {'; '.join(seen.unverified[:3])}"
-    return f"{text}, served by every authoritative address"
+        text += f"; NOT everywhere: {'; '.join(seen.lagging[:3])}"
+    elif seen.unverified:
+        text += f"; not verified at {'; '.join(seen.unverified[:3])}"
+    elif carried:  # one address may be many machines: all that were asked are not all that there are
+        return f"{text}{';' if warned else ','} served by every authoritative address that was asked; {CARRIED}"
+    else:
+        return f"{text}{';' if warned else ','} served by every authoritative address"
+    return f"{text}; {CARRIED}" if carried else text

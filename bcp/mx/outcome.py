@@ -22,6 +22,14 @@ PASSING = frozenset({"throttled", "unreachable", "silent", "unreadable-now"})
 LONGEST_S = 3_600.0
 """Longer pauses are read as this one (``kit.http.retry_after``): the host may have asked for more."""
 
+CARRYING = "the host is still carrying it to its servers"
+"""What is told of a change that stands, while the host says that it is not yet at all its servers."""
+UNREAD = "unread"
+"""Code of an end that could not be looked up at the host: the change was sent."""
+NOT_VISIBLE = "not-visible"
+"""Code of an end that was accepted and does not show."""
+SENT_AND = "the change was sent, and "
+"""What is said of it begins so; why it cannot be looked up follows."""
 MIXED = "mixed"
 """Code of an end in which records of two parties, or different sets at two hosts, stand side by side."""
 _UNREADABLE = {
@@ -170,13 +178,13 @@ def _unread(order: SwapOrder, sent: Sent, now: Reading) -> Swap:
     """It cannot be read back. What is certain without reading stays certain."""
     if sent.state in {SentState.REFUSED, SentState.NOT_SENT, SentState.THROTTLED}:
         return _refused(order, sent, None)
-    return Swap(order.domain, SwapState.UNKNOWN, None, f"the change was sent, and {now.problem}", SETTLE_HINT, "unread")
+    return Swap(order.domain, SwapState.UNKNOWN, None, f"{SENT_AND}{now.problem}", SETTLE_HINT, UNREAD)
 
 
 def _accepted_unseen(order: SwapOrder, now: Reading) -> Swap:
     if still_old(order, now):
         message = f"the host accepted the change and still serves {now.mx}; it may still come"
-        return Swap(order.domain, SwapState.UNKNOWN, now.mx, message, SETTLE_HINT, "not-visible")
+        return Swap(order.domain, SwapState.UNKNOWN, now.mx, message, SETTLE_HINT, NOT_VISIBLE)
     return _conflict(order, now.mx)
 
 
@@ -196,6 +204,15 @@ def _conflict(order: SwapOrder, found: MxSet | None) -> Swap:
         "Somebody else changed it. Look who, then plan again." if found else set_by_hand(order),
         "stale",
     )
+
+
+def after_lost(order: SwapOrder, swap: Swap) -> Swap:
+    """The end of an order that was sent again after a lost answer. A refused condition beside the old set is no
+    conflict: the first one may have been made, and what reads is behind."""
+    if swap.state is not SwapState.CONFLICT or swap.found is None or not order.old.same(swap.found):
+        return swap
+    message = f"the first answer was lost, and the host refuses the condition although {swap.found} is read there"
+    return swap._replace(state=SwapState.UNKNOWN, message=message, hint=SETTLE_HINT, code="lost")
 
 
 def wait_of(seconds: float) -> str:

@@ -168,6 +168,8 @@ class CardFold:
     def _resumed(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         self.status = "holding" if self.phase == "hold" and not self._recovered else "running"
         self._aborting = self._aborting or bool(data.get("undo"))
+        if not (self._failing or self._aborting):
+            self.reason = ""
 
     def _abort(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         self._aborting, self.reason = True, str(data.get("reason", ""))

@@ -28,7 +28,7 @@ from bcp.kernel.errors import InDoubt, Invalid, PartlyDone, Permanent, Transient
 from bcp.kernel.units import format_duration
 from bcp.mx.away import not_planned, out_of_reach, unread, without
 from bcp.mx.by_hand import requested, still_to_come
-from bcp.mx.converge import Seen, converge, only_said, served_already
+from bcp.mx.converge import Seen, converge, only_said, served_already, told_by_servers
 from bcp.mx.facts import Way
 from bcp.mx.joined import held, names, replaced, said
 from bcp.mx.many import as_before, doubted, elsewhere, least_seconds, summary, swap_all, told
@@ -168,6 +168,8 @@ class Switch(Action[SwitchArgs]):
         """Read every domain. Where the old set still stands, the same guarded swap may safely be sent again."""
         plan = await _planned(args, services, step)
         readings = await read_all([d for d in args.domains if d in plan.before], services)
+        elsewhere_to = {d: mx for d, mx in plan.after.items() if not mx.same(plan.before[d])}
+        readings = await told_by_servers(readings, elsewhere_to, services)
         if any(r.problem for r in readings):
             moved = sum(1 for r in readings if not r.problem and _moved(r, plan))
             return Finding(Happened.UNKNOWN, detail=f"{moved} of {len(readings)} moved; {unread(readings)}")

@@ -32,7 +32,7 @@ from bcp.kernel.secret import Secret
 from bcp.kit.pace import Window
 from bcp.plugins.vendors.azure import ABSENT, Arm, not_azure
 from bcp.plugins.vendors.azure_token import SCOPE, Identity, Tokens
-from bcp.plugins.vendors.hosted import SHADOWED, Fault, Hosted, There, ZoneAt, candidates
+from bcp.plugins.vendors.hosted import SHADOWED, Fault, Hosted, There, ZoneAt, candidates, endless
 
 PROVIDER = "providers/Microsoft.Network"
 NOBODY = '"00000000-0000-0000-0000-000000000000"'
@@ -182,8 +182,9 @@ class AzureDns(Hosted):
     async def _search(self, name: str) -> list[ZoneAt]:
         """All zones of the subscription that this identity sees, page by page."""
         found: list[ZoneAt] = []
-        path = f"/subscriptions/{self.settings.subscription_id}/{PROVIDER}/dnszones"
-        for _ in range(MAX_PAGES):
+        path, seen = f"/subscriptions/{self.settings.subscription_id}/{PROVIDER}/dnszones", set[str]()
+        while path not in seen and len(seen) < MAX_PAGES:
+            seen.add(path)
             told = await self._api.call("GET", path)
             value = told.get("value")
             if not isinstance(value, list):
@@ -192,7 +193,7 @@ class AzureDns(Hosted):
             path = told.get("nextLink") or ""
             if not isinstance(path, str) or not path:
                 return found
-        return found
+        raise endless("Azure's list of zones")
 
     async def _at(self, zone: ZoneAt, name: str) -> There:
         """The MX; where there is none, whether anything else stands there (an alias, or what ends a wildcard)."""
@@ -280,7 +281,7 @@ def _zone(row: Mapping[str, Any], name: str) -> ZoneAt | None:
     ident = row.get("id")
     if str(row.get("name")).lower() != name or not isinstance(ident, str) or not ident.startswith("/"):
         return None
-    if str(more.get("zoneType", "Public")).lower() != "public":
+    if str(more.get("zoneType") or "Public").lower() != "public":
         return None
     servers = more.get("nameServers")
     return ZoneAt(ident, name, tuple(map(str, servers)) if isinstance(servers, list) else ())

@@ -34,13 +34,13 @@ from bcp.plugins.vendors.cloudflare_records import (
     is_at,
     is_called,
     lenient,
-    post_of,
+    posts_of,
     remarks,
     rows,
     set_of,
     zone_of,
 )
-from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt
+from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt, endless
 
 NOBODY = "0" * 32
 """An id that no record has."""
@@ -139,16 +139,21 @@ class CloudflareDns(Hosted):
         return await self._list(f"/zones/{zone.id}/dns_records", {"name": name, "per_page": PAGE})
 
     async def _list(self, path: str, asked: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Every row of a listing. Filters are not trusted: whoever asks looks at the rows."""
-        found: list[dict[str, Any]] = []
+        """Every row of a listing, each id once: pages overlap where somebody adds meanwhile. Filters are not trusted:
+        whoever asks looks at the rows."""
+        found, seen = list[dict[str, Any]](), set[str]()
         for page in range(1, MAX_PAGES + 1):
             told = await self._api.get(path, {**asked, "page": str(page)})
             if not isinstance(told.result, list):
                 raise not_cloudflare("no listing")
-            found += rows(told.result)
+            fresh = [r for r in rows(told.result) if str(r.get("id")) not in seen]
+            seen |= {str(r["id"]) for r in fresh if r.get("id") is not None}
+            found += fresh
             if page >= told.pages:
                 return found
-        raise Fault(SentState.REFUSED, "server", "Cloudflare's listing does not end")
+            if told.result and not fresh:
+                break
+        raise endless("Cloudflare's listing")
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -163,9 +168,17 @@ class CloudflareDns(Hosted):
             return Sent(domain, SentState.STALE, "stale")
         if records and not order.old.same(lenient(records)):
             return Sent(domain, SentState.STALE, "stale")
-        deletes, posts = [{"id": r["id"]} for r in records], [post_of(domain, h, order.new) for h in order.new.hosts]
-        told = await self._api.post(f"/zones/{zone.id}/dns_records/batch", {"deletes": deletes, "posts": posts})
-        return accepted(order, told.result)
+        whole, plain = posts_of(domain, order.new, records), posts_of(domain, order.new, records, bare=True)
+        try:
+            return accepted(order, await self._batch(zone, records, whole))
+        except Fault as fault:  # refused for a reason that we do not know: it may be the comment, or a tag
+            if fault.state is not SentState.REFUSED or fault.code != "server" or whole == plain:
+                raise
+        return accepted(order, await self._batch(zone, records, plain))
+
+    async def _batch(self, zone: ZoneAt, gone: Sequence[Mapping[str, Any]], posts: Sequence[Mapping[str, Any]]) -> Any:
+        body = {"deletes": [{"id": r["id"]} for r in gone], "posts": posts}
+        return (await self._api.post(f"/zones/{zone.id}/dns_records/batch", body)).result
 
     async def _prove(self, order: SwapOrder) -> Proof:
         """The MX itself need not be read for it, which saves a call."""

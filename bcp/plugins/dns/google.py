@@ -30,7 +30,7 @@ from bcp.kernel.names import host_name
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.google import CloudDns, not_google
 from bcp.plugins.vendors.google_token import Account, Tokens
-from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt, read_token
+from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt, endless, read_token
 
 MAX_PAGES = 100
 PROOF = "65535 bcp-proof-of-permission.invalid."
@@ -109,8 +109,8 @@ class GoogleDns(Hosted):
     async def _list(self, key: str, path: str, asked: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """Every row of a listing. A listing of nothing may lack the key."""
         rows: list[Mapping[str, Any]] = []
-        params = dict(asked)
-        for _ in range(MAX_PAGES):
+        params, seen = dict(asked), set[str]()
+        while len(seen) < MAX_PAGES:
             told = await self._api.call("GET", self._project + path, params=params)
             found = told.get(key, [] if "kind" in told else None)
             if not isinstance(found, list):
@@ -119,8 +119,11 @@ class GoogleDns(Hosted):
             token = told.get("nextPageToken")
             if not isinstance(token, str) or not token:
                 return rows
+            if token in seen:
+                break
+            seen.add(token)
             params = {**asked, "pageToken": token}
-        raise Fault(SentState.REFUSED, "server", f"Google's list of {key} does not end")
+        raise endless(f"Google's list of {key}")
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -175,7 +178,7 @@ def _zone(row: Mapping[str, Any], name: str) -> ZoneAt | None:
     ident = row.get("name")
     if str(row.get("dnsName", "")).rstrip(".").lower() != name or not isinstance(ident, str):
         return None
-    if str(row.get("visibility", "public")).lower() != "public":
+    if str(row.get("visibility") or "public").lower() != "public":
         return None
     servers = row.get("nameServers")
     return ZoneAt(ident, name, tuple(map(str, servers)) if isinstance(servers, list) else ())
@@ -207,7 +210,9 @@ def _set(domain: str, mx: MxSet) -> dict[str, Any]:
 
 def _token(one: Mapping[str, Any] | None) -> str:
     """The set exactly as read: a deletion must give the same values and the same TTL."""
-    return json.dumps(None if one is None else {k: one.get(k) for k in ("name", "type", "ttl", "rrdatas")})
+    if one is None:
+        return json.dumps(None)
+    return json.dumps({**{k: one.get(k) for k in ("name", "type", "rrdatas")}, "ttl": whole_number(one.get("ttl"))})
 
 
 def policy(settings: GoogleSettings, zones: Mapping[str, str], /) -> str:

@@ -19,7 +19,7 @@ from bcp.kernel.errors import InDoubt, Invalid, Transient
 from bcp.kernel.json_in import loads
 from bcp.kit.http import Http, Reply, retry_after
 from bcp.plugins.vendors.azure_token import Tokens
-from bcp.plugins.vendors.hosted import Fault, not_of
+from bcp.plugins.vendors.hosted import Fault, failed_well, not_of
 
 API = "https://management.azure.com"
 VERSION = "2018-05-01"
@@ -131,10 +131,12 @@ def told(reply: Reply) -> Mapping[str, Any]:
         return {"etag": ""}
     if not isinstance(body, dict):
         raise not_azure(reply.status)
+    code, message = _error(body)
     if 200 <= reply.status < 300:
+        if code:
+            raise failed_well("Azure", reply.status, f"{message} ({code})")
         tag = reply.headers.get("etag")
         return body if tag is None or isinstance(body.get("etag"), str) else {**body, "etag": tag}
-    code, message = _error(body)
     if not code:
         raise not_azure(reply.status)
     raise _fault(reply.status, code, message)

@@ -22,12 +22,12 @@ def rows(result: Any) -> list[dict[str, Any]]:
 
 def is_called(zone: Mapping[str, Any], name: str) -> bool:
     """Is this a zone of that name, with an id? A name is the same in other letters and with its final dot."""
-    return str(zone.get("name")).rstrip(".").lower() == name and isinstance(zone.get("id"), str)
+    return str(zone.get("name")).rstrip(".").lower() == name and _is_id(zone.get("id"))
 
 
 def zone_of(name: str, zone: Mapping[str, Any]) -> ZoneAt:
     """A zone as we may use it. Raises ``Fault`` for one in which a change is not what the world sees."""
-    status, kind = zone.get("status", "active"), zone.get("type", "full")
+    status, kind = zone.get("status") or "active", zone.get("type") or "full"
     if status != "active" or kind != "full" or zone.get("paused") is True:
         how = "paused" if status == "active" and kind == "full" else f"{status}, {kind}"
         text = f"the zone {name} is {how} at Cloudflare"
@@ -48,10 +48,22 @@ def _listed(value: Any) -> list[Any]:
 
 
 def is_at(record: Mapping[str, Any], name: str) -> bool:
-    """Is this a record of exactly this name, with what we need of it? Filters are not trusted."""
-    at, kind, ident = record.get("name"), record.get("type"), record.get("id")
-    good = isinstance(at, str) and isinstance(kind, str) and isinstance(ident, str)
-    return good and str(at).rstrip(".").lower() == name
+    """Is this a record of exactly this name, with what we need of it? Filters are not trusted.
+
+    Raises ``Fault`` for one without an id: to pass it over would call a set whole that is not.
+    """
+    at, kind = record.get("name"), record.get("type")
+    if not isinstance(at, str) or not isinstance(kind, str) or at.rstrip(".").lower() != name:
+        return False
+    if not _is_id(record.get("id")):
+        text = f"Cloudflare shows a record ({kind}) of {name} without an id"
+        raise Fault(SentState.REFUSED, "server", text)
+    return True
+
+
+def _is_id(value: Any) -> bool:
+    """Documented as text; a number does as well."""
+    return isinstance(value, str | int) and not isinstance(value, bool) and bool(value)
 
 
 def cname_of(records: Sequence[Mapping[str, Any]]) -> str:
@@ -86,16 +98,38 @@ def _ttl(given: Any) -> int:
     return AUTOMATIC_S if seconds <= AUTOMATIC_TTL else seconds
 
 
-def post_of(domain: str, host: MxHost, new: MxSet) -> dict[str, Any]:
-    """One record to be made. An MX is never proxied."""
-    record = {"type": "MX", "name": domain, "content": host.host.rstrip("."), "priority": host.preference}
-    return {**record, "ttl": new.ttl_s, "proxied": False}
+def posts_of(domain: str, new: MxSet, gone: Sequence[Mapping[str, Any]], *, bare: bool = False) -> list[dict[str, Any]]:
+    """The records to be made, in place of those that go. An MX is never proxied.
+
+    Comment and tags go over to what replaces a record, and so does *automatic* as its TTL where the seconds are the
+    same: whoever keeps the zone finds them again after the way back. ``bare``: without comment and tags.
+    """
+    automatic = (
+        bool(gone) and new.ttl_s == AUTOMATIC_S and all(whole_number(r.get("ttl")) == AUTOMATIC_TTL for r in gone)
+    )
+    ttl = AUTOMATIC_TTL if automatic else new.ttl_s
+    posts = []
+    for n, host in enumerate(new.hosts):
+        record = {"type": "MX", "name": domain, "content": host.host.rstrip("."), "priority": host.preference}
+        kept = {} if bare or not gone else _kept(gone[min(n, len(gone) - 1)])
+        posts.append({**record, "ttl": ttl, "proxied": False, **kept})
+    return posts
+
+
+def _kept(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What people wrote at a record: its comment and tags, where there are any."""
+    found: dict[str, Any] = {}
+    if isinstance(record.get("comment"), str) and record["comment"]:
+        found["comment"] = record["comment"]
+    if tags := [t for t in _listed(record.get("tags")) if isinstance(t, str)]:
+        found["tags"] = tags
+    return found
 
 
 def accepted(order: SwapOrder, told: Any) -> Sent:
     """Applied. What the batch says that it deleted is compared with what was read: an edit in place shows there."""
     result = told if isinstance(told, dict) else {}
-    posted = [str(r["id"]) for r in rows(result.get("posts")) if isinstance(r.get("id"), str)]
+    posted = [str(r["id"]) for r in rows(result.get("posts")) if _is_id(r.get("id"))]
     gone = lenient([r for r in rows(result.get("deletes")) if r.get("type") == "MX"])
     message = ""
     if gone is not None and not order.wildcard and not order.old.same(gone):

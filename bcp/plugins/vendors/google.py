@@ -14,7 +14,7 @@ from bcp.kernel.errors import InDoubt, Invalid, Transient
 from bcp.kernel.json_in import loads
 from bcp.kit.http import Http, Reply, retry_after
 from bcp.plugins.vendors.google_token import Tokens
-from bcp.plugins.vendors.hosted import Fault, not_of
+from bcp.plugins.vendors.hosted import Fault, failed_well, not_of
 
 API = "https://dns.googleapis.com"
 CAP = 4_000_000
@@ -94,12 +94,14 @@ def told(reply: Reply) -> Mapping[str, Any]:
         body = None
     if not isinstance(body, dict):
         raise not_google(reply.status)
-    if 200 <= reply.status < 300:
+    error, good = body.get("error"), 200 <= reply.status < 300
+    if good and not error:
         return body
-    error = body.get("error")
     if not isinstance(error, Mapping) or not isinstance(error.get("message"), str):
         raise not_google(reply.status)
     reasons, message = _reasons(error), " ".join(error["message"].split())[:400]
+    if good:
+        raise failed_well("Google", reply.status, message)
     if reasons & THROTTLED:
         raise slow
     raise _fault(reply.status, reasons, message)

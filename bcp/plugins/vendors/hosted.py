@@ -74,6 +74,16 @@ def not_of(whose: str, what: object, setting: str) -> Fault:
     return Fault(SentState.LOST, "server", text, hint)
 
 
+def failed_well(whose: str, status: int, message: str) -> Fault:
+    """An answer that is well by its status and speaks of a failure: a write may have been done."""
+    return Fault(SentState.LOST, "server", f"{whose} answers {status}, and that it failed: {message}")
+
+
+def endless(what: str) -> Fault:
+    """A listing whose pages do not end, or come again: what is missing in it, nobody knows."""
+    return Fault(SentState.REFUSED, "server", f"{what} does not end: the same page comes again and again")
+
+
 def hint_of_sign_in(why: str, otherwise: str) -> str:
     """What to do where no token was had; ``why`` is of ``in_words``. ``otherwise``: where nothing special is known."""
     if untrusted(why):
@@ -229,7 +239,8 @@ class Hosted(Writer):
     async def _find(self, domain: str) -> ZoneAt:
         named = self._named.get(domain, "")
         for candidate in [named] if named else candidates(domain):
-            found = self._listed.get(candidate) or await self._zones_called(candidate)
+            told = self._listed.get(candidate) or await self._zones_called(candidate)
+            found = list({z.id: z for z in told}.values())  # pages that overlap name one twice
             if found:
                 self._listed[candidate] = found
             if len(found) > 1:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from bcp.contracts.dns import SentState, Trouble
 from bcp.kernel.errors import BcpError
 from bcp.kernel.secret import redact
+from bcp.kit.http import retry_after
 
 REFUSED = "Give the credential the right to change these zones."
 _SILENT = {"Timeout", "TimeoutError", "ReadTimeout"}
@@ -92,6 +93,10 @@ def _by_status(status: int, error: Any, text: str) -> Fault:
 def _retry_after(error: Any) -> float:
     """Seconds that the host asks for, an hour at most; 5 where it says nothing usable."""
     try:
-        return min(3600.0, max(0.0, float(error.response.headers["Retry-After"])))
-    except (AttributeError, KeyError, TypeError, ValueError):
+        headers = {k.lower(): v for k, v in error.response.headers.items()}
+        return min(3600.0, max(0.0, float(headers["retry-after"])))
+    except ValueError:  # a date, perhaps
+        wait = retry_after(headers)
+        return 5.0 if wait is None else wait
+    except (AttributeError, KeyError, TypeError):
         return 5.0

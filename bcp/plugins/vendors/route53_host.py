@@ -20,7 +20,7 @@ from bcp.contracts.dns import (
 from bcp.kernel.clock import Clock
 from bcp.kernel.secret import Secret
 from bcp.kit.pace import Pace
-from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt, read_token
+from bcp.plugins.vendors.hosted import Fault, Hosted, There, ZoneAt, endless, read_token
 from bcp.plugins.vendors.route53 import Access, Route53, not_route53
 from bcp.plugins.vendors.route53_records import (
     ALIAS,
@@ -139,7 +139,9 @@ class Route53Dns(Hosted):
             return [await self._pinned(name, self.settings.zone_ids[name])]
         found: list[ZoneAt] = []
         start: dict[str, str] = {"DNSName": f"{name}.", "MaxItems": FEW}
-        for _ in range(MAX_PAGES):
+        seen: list[dict[str, str]] = []
+        while start not in seen and len(seen) < MAX_PAGES:
+            seen.append(dict(start))
             told = await self._call("list_hosted_zones_by_name", **start)
             zones = told.get("HostedZones")
             if not isinstance(zones, list):
@@ -150,7 +152,7 @@ class Route53Dns(Hosted):
             if not told.get("IsTruncated") or plain(after) != name or len(same) < len(zones):
                 return found
             start |= {"DNSName": str(after), "HostedZoneId": _bare(told.get("NextHostedZoneId"))}
-        return found
+        raise endless("Route 53's list of zones")
 
     async def _pinned(self, name: str, ident: str) -> ZoneAt:
         """The zone of an id, compared with what it should be."""
@@ -169,7 +171,9 @@ class Route53Dns(Hosted):
         """The sets at this name: the listing is in the order of names, and starts here."""
         sets: list[Mapping[str, Any]] = []
         start: dict[str, Any] = {"StartRecordName": f"{name}.", "MaxItems": PAGE}
-        for _ in range(MAX_PAGES):
+        seen: list[dict[str, Any]] = []
+        while start not in seen and len(seen) < MAX_PAGES:
+            seen.append(start)
             told = await self._call("list_resource_record_sets", HostedZoneId=zone.id, **start)
             page = told.get("ResourceRecordSets")
             if not isinstance(page, list):
@@ -184,7 +188,7 @@ class Route53Dns(Hosted):
             start["StartRecordType"] = told.get("NextRecordType")
             if told.get("NextRecordIdentifier"):
                 start["StartRecordIdentifier"] = told["NextRecordIdentifier"]
-        raise Fault(SentState.REFUSED, "server", f"{name} has more record sets than are read")
+        raise endless(f"Route 53's list of record sets at {name}")
 
     # -- writing -------------------------------------------------------------------------------------------------
 

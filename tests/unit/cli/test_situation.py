@@ -148,6 +148,24 @@ def test_a_switch_in_doubt_is_told_as_that(tmp_path: Path, cards: list[RunCard])
     assert data(s)["mx"] == "in-doubt"
 
 
+@pytest.mark.parametrize(
+    ("step", "state", "live", "doubt"),
+    [
+        ("mx", "claimed", False, True),
+        ("mx", "claimed", True, False),
+        ("mx", "settled", False, False),
+        ("tell", "claimed", False, False),
+    ],
+)
+def test_a_switch_whose_process_was_killed_at_it_is_in_doubt(tmp_path: Path, step, state, live, doubt) -> None:
+    """*No run of ours has moved MX* was said while it pointed to the relay."""
+    at_work = view(StepState(step, "activation", "running"), live=live)
+    at_work.plan["steps"] = [{"id": "mx", "uses": "dns.mx.switch"}, {"id": "tell", "uses": "notify"}]
+    at_work.record = SimpleNamespace(effects=[SimpleNamespace(step=step, state=state)])
+    said = sentence(situation(Runs(), tmp_path, SERVICE, "", at_work))
+    assert ("Whether run-1 moved MX is in doubt" in said) is doubt
+
+
 def test_a_text_in_doubt_is_no_doubt_about_mx(tmp_path: Path) -> None:
     told = view(StepState("tell", "activation", "in_doubt"))
     told.plan["steps"] = [{"id": "mx", "uses": "dns.mx.switch"}, {"id": "tell", "uses": "notify"}]

@@ -276,6 +276,16 @@ def test_a_run_is_resumed(run, data, status, aborting) -> None:
     assert (state.status, state.aborting) == (status, aborting)
 
 
+@pytest.mark.parametrize(
+    ("run", "data", "reason"), [({}, {}, ""), ({"failed_step": "mx"}, {}, "r"), ({}, {"undo": "ann"}, "r")]
+)
+def test_the_reason_of_a_stop_is_over_when_the_run_goes_on(run, data, reason) -> None:
+    """*done: in doubt* was said of a run that ended well. Why it is undone stays."""
+    state = state_of({"status": "stopped", "reason": "r", **run})
+    changes(state, "resumed", **data)
+    assert state.reason == reason
+
+
 def test_a_run_is_aborted() -> None:
     """By somebody, with what they were shown; a question about an undo is over."""
     state = state_of({"undo_asked": {"by": "kim"}})

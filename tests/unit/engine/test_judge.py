@@ -223,6 +223,18 @@ def test_what_refuses_now_is_against_it_unless_it_may_be_and_was_overridden(worl
     assert world.ground().against == (Against("relay", "hard", "no"), Against("mx", "x", "y"))
 
 
+def test_what_cannot_be_read_now_is_told_by_its_refusal_and_is_no_other_mx(world) -> None:
+    """A credential that ended between the plan and the write was called somebody's change, too."""
+    unreadable = Refusal("dns.unreadable", "the credential has ended")
+    world.before["mx"] = planned("mx", facts={"mx": {"a.test": "old", "b.test": "old"}})
+    world.now["mx"] = planned("mx", facts={"mx": {"a.test": None, "b.test": "old"}}, refusals=(unreadable,))
+    assert world.ground().moved == () and [a.rule for a in world.ground().against] == ["dns.unreadable"]
+    world.now["mx"] = planned("mx", facts={"mx": {"a.test": None, "b.test": "new"}}, refusals=(unreadable,))
+    assert world.ground().moved == ("mx finds another MX than the plan",)
+    world.now["mx"] = planned("mx", facts={"mx": {"a.test": None, "b.test": "old"}})
+    assert world.ground().moved == ("mx finds another MX than the plan",), "nothing says that it could not be read"
+
+
 def test_facts_that_somebody_else_changed_are_told(world) -> None:
     """Of the step itself; not of one that was only known when it is reached, nor of one that has begun."""
     world.now["mx"] = planned("mx", facts={"mx": "new"})

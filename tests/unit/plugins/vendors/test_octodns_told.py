@@ -64,6 +64,12 @@ def test_not_now_says_for_how_long_within_reason(said, wait) -> None:
     assert told.state is SentState.THROTTLED and told.wait_s == wait
 
 
+def test_not_now_may_name_a_date_of_the_hosts_own_clock() -> None:
+    """RFC 9110 section 10.2.3; names of headers are the same in any letters."""
+    said = {"retry-after": "Fri, 27 Nov 2026 23:00:07 GMT", "date": "Fri, 27 Nov 2026 23:00:00 GMT"}
+    assert fault_of(HTTPError(429, **said)).wait_s == 7.0
+
+
 @pytest.mark.parametrize("package", sorted(DELETES_FIRST))
 def test_known_packages_delete_first_whatever_their_source_looks_like(package) -> None:
     made = type("Provider", (), {"__module__": f"{package}.sub", "_apply": lambda self, plan: None})
