@@ -245,9 +245,9 @@ def _timeline(
 def _dry_steps(exercise: Exercise) -> tuple[Step, ...]:
     """What dry runs would have done."""
     names = {f.name for f in fields(Step)}
-    rows = [r for one in exercise.measured.get("dry_run", ()) for r in one.get("steps", ())]
-    made = (Step(**{k: v for k, v in r.items() if k in names}) for r in rows)
-    return tuple(replace(s, evidence=s.evidence or exercise.record.id) for s in made)
+    rows = [(r, str(one["event"])) for one in exercise.measured.get("dry_run", ()) for r in one.get("steps", ())]
+    made = ((Step(**{k: v for k, v in r.items() if k in names}), event) for r, event in rows)
+    return tuple(replace(s, evidence=s.evidence or event) for s, event in made)
 
 
 def _fate(exercise: Exercise, views: Sequence[RunView]) -> SharedFate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
 from bcp.drills.talk import receipts_of
+from bcp.engine.store import RunView
 from bcp.pages.words import words
 from bcp.reports.achieved import achieved_times, objectives
 from bcp.reports.figures import figures_of
@@ -40,6 +42,12 @@ def goal(found: DrillRecord, code: str, audience: str = "") -> Objective:
 
 def judged(found: DrillRecord) -> dict[str, str]:
     return {f"{o.code} {o.audience}".strip(): o.judged for o in found.objectives}
+
+
+def ended(view: RunView, step: str) -> str:
+    """The event by which this step ended, as a report names it."""
+    (seq,) = [e.seq for e in view.record.events if e.kind == "step_finished" and e.step == step]
+    return f"{view.id}#{seq}"
 
 
 def test_one_an_outage_that_began_an_hour_before_the_run(tmp_path: Path) -> None:
@@ -188,6 +196,14 @@ def test_nine_there_and_back_with_every_figure(tmp_path: Path) -> None:
     assert all(o.how for o in found.objectives)
     (seq,) = [e.seq for e in home.record.events if e.kind == "step_finished" and e.step == "drain"]
     assert {o.evidence for o in found.objectives if o.code != "rto_communicate"} == {(f"run-2#{seq}",)}
+    assert {o.audience: o.evidence for o in found.objectives if o.audience} == {
+        "staff": (ended(away, "tell"),), "partners": (ended(away, "partners"),),
+    }  # fmt: skip
+    shown = [f for f in figures_of(found, words("en")) if f.evidence]
+    assert [(f.code, e) for f in shown for e in f.evidence if not re.fullmatch(r"run-[12]#\d+(-\d+)?", e)] == []
+    last = {f"{f.code} {f.subject}".strip(): f.evidence[0].partition("-")[2].partition("-")[2] for f in shown}
+    assert last["switched"] == ended(away, "mx").partition("#")[2]
+    assert (last["back.mx"], last["back.drained"]) == tuple(ended(home, s).partition("#")[2] for s in ("mx", "drain"))
     way = found.failback[0]
     assert (way.decided_by, way.mx_back - START, way.drained - START) == (("p1",), moved, drained)
     assert found.mails.how == "relay-account"
