@@ -36,6 +36,8 @@ from bcp.kernel.hashing import digest_text
 from bcp.reports.achieved import SOURCES, WELL, onset_of_run
 
 YEAR_S = 365.25 * 86_400.0
+LONGEST_KEPT = 1000.0
+"""Years. Whoever wrote more meant *for ever*, and no calendar has that day."""
 FORECAST_POINTS = 5
 
 
@@ -339,6 +341,6 @@ def _retention(record: DrillRecord) -> Retention:
     """The last day on which it is kept, counted from its end."""
     kept = record.retention
     since = record.ended or record.started or record.created
-    if kept.until or not kept.years or not since:
+    if kept.until or not 0 < kept.years <= LONGEST_KEPT or not since:
         return kept
     return replace(kept, until=iso(since + kept.years * YEAR_S)[:10])

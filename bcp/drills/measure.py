@@ -60,8 +60,9 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
     first = [t for v in away if (t := _first_mail(v, views))]
     lab = [float(r["first"]) for r in exercise.measured.get("first_mail", ()) if r.get("first")]
     told: dict[str, Reach] = {}
+    named = {o.audience for o in exercise.record.objectives}  # whoever has a target is told, on call or not
     for view in away:
-        for name, reach in reached(view, internal).items():
+        for name, reach in reached(view, frozenset(internal) - named).items():
             old = told.get(name)
             if old is None or old.at is None:
                 told[name] = replace(reach, event=ending(view, reach.step))

@@ -84,9 +84,22 @@ def read_objective(text: str) -> tuple[str, str, float]:
     return code, audience, target
 
 
+def read_objectives(texts: Sequence[str]) -> list[tuple[str, str, float]]:
+    """Several of them. Raises ``Invalid`` (``no-such-objective``): it is none, or has two targets."""
+    found = [read_objective(t) for t in texts]
+    names = [(code, audience) for code, audience, _ in found]
+    for text, name in zip(texts, names, strict=True):
+        if names.count(name) > 1:
+            what = f"{text.partition('=')[0][:60]!r} has two targets"
+            raise Invalid(what, rule="no-such-objective", hint="Name each objective once.")
+    return found
+
+
 def split_person(text: str) -> tuple[str, str]:
-    """``alice=facilitator``: who, and the role; without ``=`` no role."""
+    """``alice=facilitator``: who, and the role; without ``=`` no role. Raises ``Invalid`` (``no-text``): nobody."""
     who, _, role = text.partition("=")
+    if not who.strip():
+        raise Invalid(f"{text[:60]!r} names nobody", rule="no-text", hint="For example alice=facilitator.")
     return who.strip(), role.strip()
 
 

@@ -62,6 +62,10 @@ def test_one_an_outage_that_began_an_hour_before_the_run(tmp_path: Path) -> None
     assert judged(found)["rto_communicate staff"] == "missed"
     assert found.detection.outage_since == START - HOUR
     assert goal(found, "rto_receive").achieved is None, "no mail was seen: MX that moved is no mail"
+    aim = Objective("rto_communicate", 2 * HOUR, "staff")  # they are on call, and somebody set them a target
+    kept = Exercise(DrillRecord("drill-1", "live", state="closed", objectives=(aim,)), runs=(run,))
+    own = derive(kept, [view], [], Context(internal=("staff", "partners")))
+    assert [(o.audience, o.achieved) for o in own.objectives] == [("staff", round(told, 1))]
     decision = found.decisions[0]
     assert (decision.result, decision.by) == ("approved", "p1")
     assert decision.asked - START == raw(view, "gate_opened", "gate")
