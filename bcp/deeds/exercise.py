@@ -18,7 +18,7 @@ from bcp.deeds.who import RUN, Ground, Who
 from bcp.drills.fold import Exercise
 from bcp.drills.measure import objective_of
 from bcp.drills.outline import assumptions as assumed
-from bcp.drills.outline import components, read_goal, read_objectives, split_person
+from bcp.drills.outline import components, must_be_set, read_goal, read_objectives, split_person
 from bcp.drills.play import Play
 from bcp.drills.signed import digest_of
 from bcp.kernel.errors import Invalid, Missing, Refused
@@ -218,8 +218,8 @@ def _objectives(app: App, wanted: New) -> tuple[Any, ...]:
         must_know(app, name)
     found = [objective_of(code, target, audience) for code, audience, target in given]
     named = {code for code, _, _ in given}
-    if wanted.play.playbook:
-        own = app.playbooks.load(wanted.play.playbook).book.objectives.model_dump(mode="json")
+    if name := wanted.play.playbook or _fitting(app, wanted):
+        own = app.playbooks.load(name).book.objectives.model_dump(mode="json")
         found += [objective_of(c, float(t)) for c, t in own.items() if t is not None and c not in named]
     return tuple(found)
 
@@ -272,6 +272,7 @@ def note(ground: Ground, who: Who, drill: str, wanted: NoteOf) -> str:
         data["rating"] = wanted.rating
     if wanted.reaches:
         code, audience = read_goal(wanted.reaches)
+        must_be_set(found.record.objectives, code, audience)
         data |= {"reaches": code, "audience": audience, "kind": "decision"}
     _write(ground, who, found, "note", data)
     return found.record.id

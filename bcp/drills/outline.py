@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bcp.contracts.exercise import Kind, Retention
+from bcp.contracts.exercise import Kind, Objective, Retention
 from bcp.contracts.exercise_parts import Component
 from bcp.kernel.errors import Invalid
 from bcp.kernel.units import parse_duration
@@ -82,6 +82,14 @@ def read_objective(text: str) -> tuple[str, str, float]:
     if not 0 <= target < float("inf"):
         raise Invalid(f"{text[:60]!r} has no target", rule="no-such-objective", hint=GOALS)
     return code, audience, target
+
+
+def must_be_set(objectives: Sequence[Objective], code: str, audience: str) -> None:
+    """Is that one of these? Raises ``Invalid`` (``no-such-objective``): a decision would reach nothing."""
+    if not any(o.code == code and o.audience in {"", audience} for o in objectives):
+        said = f"{code}:{audience}" if audience else code
+        known = ", ".join(f"{o.code}:{o.audience}" if o.audience else o.code for o in objectives)
+        raise Invalid(f"{said[:60]} is no objective of it", rule="no-such-objective", hint=f"It has: {known or 'none'}")
 
 
 def read_objectives(texts: Sequence[str]) -> list[tuple[str, str, float]]:

@@ -182,6 +182,9 @@ def test_notes_go_where_they_belong(made) -> None:
 
 def test_a_decision_that_reaches_an_objective(made) -> None:
     house, drill = made
+    for wrong in ("rto_communicate:stuff", "rto_communicate", "wrt"):
+        with pytest.raises(Invalid, match="is no objective of it"):
+            note(house.ground, ALICE, drill, NoteOf("all are told", reaches=wrong))
     note(house.ground, ALICE, drill, NoteOf("all are told", reaches="rto_communicate:staff"))
     reached = exercise_of(house.app, drill).reaches[0]
     assert (reached["code"], reached["audience"]) == ("rto_communicate", "staff")
