@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from unit.reports.samples import T, full
 
-from bcp.contracts.exercise import DrillRecord, Finding, Participant, Scenario
+from bcp.contracts.exercise import DrillRecord, Finding, Judged, Outcome, Participant, Scenario
 from bcp.contracts.exercise_parts import Decision, Receipts
 from bcp.drills.outline import components
 from bcp.pages.annexes import finding_said
@@ -173,6 +173,28 @@ def test_a_target_that_is_too_far_away_to_be_drawn_is_said() -> None:
     shown = year_values(to_data(look(replace(full(), objectives=quick))), words("en"))
     (row,) = shown["trends"][0]["rows"]
     assert row["target"] is None and row["kind"].endswith(", target 15m")
+
+
+def test_a_time_that_is_not_known_or_does_not_count_says_so_beside_its_bar() -> None:
+    """Nine seconds in red beside a target of 15 minutes, and no word why."""
+
+    def shown(judged: Judged, outcome: Outcome = "completed") -> tuple[str, str, bool]:
+        goals = tuple(replace(o, achieved=9.0, judged=judged) for o in full().objectives if o.code == "rto_receive")
+        year = look(replace(full(), objectives=goals, outcome=outcome))
+        (row,) = year_values(to_data(year), words("en"))["trends"][0]["rows"]
+        return row["tone"], row["said"], row["kind"].endswith(", reached, does not count")
+
+    assert shown("not-known") == ("warn", "at least 9s", False)
+    assert shown("met") == ("ok", "9s", False)
+    assert shown("void", "aborted") == shown("met", "aborted") == ("bad", "9s", True)
+    assert shown("missed") == ("bad", "9s", False)
+
+
+def test_playbooks_with_one_title_are_told_apart() -> None:
+    there = replace(THERE, playbooks={"out": "Mail fails", "ours-out": "Mail fails", "other": "Other"})
+    year = year_of([], there, T - DAY, T + DAY, words("en"), now=T)
+    never = dict(year_values(to_data(year), words("en"))["never"])
+    assert never["Playbooks"] == "Mail fails (out); Mail fails (ours-out); Other"
 
 
 @pytest.mark.parametrize(("text", "wanted"), [
