@@ -31,13 +31,11 @@ from bcp.drills.steps import decisions_of, moments_of, playbook_of, steps_of
 from bcp.drills.talk import Reported, receipts_of
 from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
-from bcp.kernel.clock import iso
 from bcp.kernel.hashing import digest_text
+from bcp.pages.times import date_of
 from bcp.reports.achieved import SOURCES, WELL, onset_of_run
 
 YEAR_S = 365.25 * 86_400.0
-LONGEST_KEPT = 1000.0
-"""Years. Whoever wrote more meant *for ever*, and no calendar has that day."""
 FORECAST_POINTS = 5
 
 
@@ -109,7 +107,7 @@ def derive(
         incidents=tuple(dict.fromkeys((*exercise.incidents, *(h.incident.id for h in happenings)))),
         signatures=_signatures(exercise, ordered),
         integrity=_integrity(exercise, ordered, context),
-        retention=_retention(record),
+        retention=_retention(record, context.zone),
     )
 
 
@@ -337,10 +335,10 @@ def _next(exercise: Exercise, context: Context) -> NextDrill:
     return NextDrill(record.ended + context.drill_every_s, schedule="readiness: drill_every:")
 
 
-def _retention(record: DrillRecord) -> Retention:
-    """The last day on which it is kept, counted from its end."""
+def _retention(record: DrillRecord, zone: str) -> Retention:
+    """The last day on which it is kept, counted from its end; none of one that is kept longer than calendars go."""
     kept = record.retention
     since = record.ended or record.started or record.created
-    if kept.until or not 0 < kept.years <= LONGEST_KEPT or not since:
+    if kept.until or not kept.years or not since:
         return kept
-    return replace(kept, until=iso(since + kept.years * YEAR_S)[:10])
+    return replace(kept, until=date_of(since + kept.years * YEAR_S, zone))

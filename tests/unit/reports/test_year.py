@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import jsonschema
 import pytest
@@ -105,6 +106,14 @@ def test_findings_that_are_open_with_owner_and_due_date() -> None:
     page = year_page(to_data(look(done)))
     assert "overdue" in page
     assert "nobody yet" in page
+
+
+@pytest.mark.parametrize(("zone", "late"), [("America/Los_Angeles", False), ("UTC", True), ("Europe/Berlin", True)])
+def test_a_day_that_something_is_due_on_ends_at_midnight_of_the_organisation(zone: str, late: bool) -> None:
+    """02:00 UTC on the second of March is the evening of the first at the Pacific."""
+    now = datetime(2026, 3, 2, 2, 0, tzinfo=UTC).timestamp()
+    year = year_of([full()], THERE, T - 300 * DAY, T + DAY, words("en"), now=now, zone=zone)
+    assert [a.overdue for a in year.actions if a.due == "2026-03-01"] == [late]
 
 
 def test_the_trend_counts_nothing_of_an_aborted_exercise() -> None:
