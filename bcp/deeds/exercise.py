@@ -218,8 +218,8 @@ def _objectives(app: App, wanted: New) -> tuple[Any, ...]:
         must_know(app, name)
     found = [objective_of(code, target, audience) for code, audience, target in given]
     named = {code for code, _, _ in given}
-    if name := wanted.play.playbook or _fitting(app, wanted):
-        own = app.playbooks.load(name).book.objectives.model_dump(mode="json")
+    if wanted.play.playbook:
+        own = app.playbooks.load(wanted.play.playbook).book.objectives.model_dump(mode="json")
         found += [objective_of(c, float(t)) for c, t in own.items() if t is not None and c not in named]
     return tuple(found)
 
