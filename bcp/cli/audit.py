@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -80,11 +80,11 @@ def verify(
 
     room = SqliteState(state_folder())
     found = _examined(room, run)
-    folders, own = _witnesses(witness or ())
-    proved = wait_for(prove(room, folders, head or (), own_key=own)) if run == "all" else Proved()
+    folders, named = _witnesses(witness or ())
+    proved = wait_for(prove(room, folders, head or (), **named)) if run == "all" else Proved()
     bad = render.status_word("fail")
     places = _places(found, proved)
-    lines = [] if proved.unasked and not places else [render.wrap(_verdict(places, found, whole=run == "all"))]
+    lines = [] if proved.unasked and not places else [render.wrap(_verdict(places, found, proved, whole=run == "all"))]
     lines += [render.wrap(text, "      ", f"{bad}  ") for text in _silent(proved)]
     lines += [render.table([_row(r) for r in (*found.runs, *found.drills)]) or "No runs and no drills yet."]
     lines += [f"{bad}  the file of {m} is gone" for m in found.missing]
@@ -129,8 +129,9 @@ def _places(found: Evidence, proved: Proved) -> list[str]:
     return list(dict.fromkeys([*others, *known, *counted, *damage]))
 
 
-def _verdict(places: Sequence[str], found: Evidence, *, whole: bool) -> str:
+def _verdict(places: Sequence[str], found: Evidence, proved: Proved, *, whole: bool) -> str:
     """The answer, in one sentence that stands first."""
+    from bcp.deeds.evidence.prove import LET_GO
     from bcp.store.standalone_reports import answer, not_sealed
 
     if not places:
@@ -139,6 +140,8 @@ def _verdict(places: Sequence[str], found: Evidence, *, whole: bool) -> str:
             return f"Nothing was found altered; of {new.run} event {new.events} is not proved{UNANCHORED}."
         if found.unsealed:
             return f"{answer(map(not_sealed, found.unsealed))} See below."
+        if any(LET_GO in r for r in proved.remarks):
+            return "Nothing was found altered, but somebody who keeps heads was not asked. See below."
         return f"Unaltered: {'everything' if whole else 'it'} agrees."
     more = f" (and {len(places) - 1} more, below)" if len(places) > 1 else ""
     return f"ALTERED: {places[0]}{more}."
@@ -198,9 +201,9 @@ def _outside(proved: Proved) -> list[str]:
     return lines
 
 
-def _witnesses(given: Sequence[Path]) -> tuple[dict[str, Path], bool]:
-    """Folders of witnesses: those that are named, and those of the configuration where that can be read. And whether
-    the key that signs lies in the state folder."""
+def _witnesses(given: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Any]]:
+    """Folders of witnesses: those that are named, and those of the configuration where that can be read. And what that
+    says besides, as ``prove`` takes it."""
     from bcp.cli.common import config_path
     from bcp.settings import load
 
@@ -208,6 +211,7 @@ def _witnesses(given: Sequence[Path]) -> tuple[dict[str, Path], bool]:
     try:
         evidence = load(config_path()).settings.evidence
     except BcpError:  # a chain is checked whatever became of the configuration
-        return found, False
+        return found, {}
     theirs = {n: w.folder for n, w in evidence.witnesses.items() if w.folder is not None}
-    return found | theirs, evidence.key is None
+    stamps = {n: t.ca for n, t in evidence.timestamps.items() if t.ca.is_file()}
+    return found | theirs, {"own_key": evidence.key is None, "authorities": stamps, "known": list(evidence.witnesses)}

@@ -135,6 +135,16 @@ def first(error: BaseException) -> BaseException:
     return error
 
 
+def duration(text: str, option: str) -> float:
+    """Seconds of what stands behind an option. Raises ``Invalid``."""
+    from bcp.kernel.units import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise Invalid(f"--{option}: {error}", hint=f"For example --{option} 10m") from error
+
+
 def pairs(given: list[str] | None, what: str) -> dict[str, str]:
     """``NAME=VALUE`` options. Raises ``Invalid``."""
     out = {}

@@ -9,10 +9,10 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
-from bcp.cli.common import pairs, until_told, wait_for
+from bcp.cli.common import duration, pairs, until_told, wait_for
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
-from bcp.kernel.units import format_duration, parse_duration
+from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
     from bcp.contracts.dns import MxSet
@@ -35,19 +35,12 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="One look, then end: exit code 0 when all serve it.")] = False,
 ) -> None:
     """Watch."""
-    pause, limit = _duration(every, "every"), _duration(most, "for") if most else None
+    pause, limit = duration(every, "every"), duration(most, "for") if most else None
     app = make_app()
     work = _watch(app, domains or [], to, pairs(resolver, "resolver"), pause, 0.0 if once else limit)
     done = wait_for(until_told(work))
     if not done:
         raise typer.Exit(1)
-
-
-def _duration(text: str, option: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise Invalid(f"--{option}: {error}", hint=f"For example --{option} 5s") from error
 
 
 async def _watch(

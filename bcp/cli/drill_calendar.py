@@ -8,6 +8,7 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
+from bcp.cli.common import duration
 from bcp.cli.person import ground_of, who_is
 from bcp.kernel.clock import iso, local
 
@@ -42,10 +43,9 @@ def schedule(
     from bcp.deeds.drill_calendar import Wish
     from bcp.deeds.drill_calendar import schedule as put
     from bcp.drills.calendar import window_of
-    from bcp.kernel.units import parse_duration
 
     name = app.running.drills.find(drill)
-    slot = put(ground_of(app), who_is(app), name, Wish(at, zone, parse_duration(window), every, surprise))
+    slot = put(ground_of(app), who_is(app), name, Wish(at, zone, duration(window, "window"), every, surprise))
     opens, closes = window_of(slot)
     said = f"{name}: {_local(opens, slot.zone)} to {_local(closes, slot.zone)} ({slot.zone})"
     kept = "`bcp serve` begins it, and reminds everybody who takes part."

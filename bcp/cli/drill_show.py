@@ -11,6 +11,7 @@ from bcp.cli.common import app as make_app
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
 from bcp.kernel.units import format_duration
+from bcp.pages.times import date_of
 
 if TYPE_CHECKING:
     from bcp.contracts.exercise import DrillRecord, Note
@@ -102,7 +103,9 @@ def _sections(record: DrillRecord) -> list[tuple[str, list[str], list[list[str]]
     decided = [[render.clock(d.at), d.by or "-", d.result, _decided(d)] for d in record.decisions]
     found = [[f.id, f.severity, f.state, f.owner, f.due, f.title] for f in record.findings]
     notes = [[render.clock(n.at), n.by, n.kind, n.text] for n in _notes(record)]
-    signed = [[s.name, s.role, iso(s.at)[:10], "" if s.stands else "changed since"] for s in record.signatures]
+    signed = [
+        [s.name, s.role, date_of(s.at, record.zone), "" if s.stands else "changed since"] for s in record.signatures
+    ]
     proof = [[c.what, f"{c.events} events", c.head[:16], c.damage] for c in record.integrity.chains]
     return [
         ("OBJECTIVES", ["OBJECTIVE", "TARGET", "ACHIEVED", ""], goals),

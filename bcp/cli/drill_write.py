@@ -8,7 +8,7 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
-from bcp.cli.common import pairs
+from bcp.cli.common import duration, pairs
 from bcp.cli.drill_show import Which
 from bcp.cli.person import ground_of, who_is
 from bcp.kernel.errors import Invalid
@@ -61,14 +61,13 @@ def new(
     domain: Annotated[Many, typer.Option("--domain", help="Live: a drill domain that is really moved.")] = None,
     volunteers: Annotated[str, typer.Option("--volunteers", help="Live: the audience that gets real texts.")] = "",
     hold: Annotated[str, typer.Option("--hold", help="How long mail stays on the relay, such as 10m.")] = "",
-    keep: Annotated[float, typer.Option("--keep-years", min=0, help="How long the record is kept.")] = 5.0,
+    keep: Annotated[float, typer.Option("--keep-years", min=0, max=100, help="How long the record is kept.")] = 5.0,
     incident: Annotated[Many, typer.Option("--incident", help="An incident that it is about.")] = None,
 ) -> None:
     """New."""
     from bcp.deeds.exercise import New
     from bcp.deeds.exercise import make as make_drill
     from bcp.drills.play import Play
-    from bcp.kernel.units import parse_duration
     from bcp.rehearse.scene import scenario_of
 
     found = _kind(kind)
@@ -80,7 +79,7 @@ def new(
         tuple(domain or ()),
         scene.name if found == "lab" else "",
         volunteers,
-        parse_duration(hold) if hold else 0.0,
+        duration(hold, "hold") if hold else 0.0,
     )
     wanted = New(
         found, scene, play, title, tuple(objective or ()), tuple(person or ()), tuple(inside or ()),

@@ -10,7 +10,7 @@ import typer
 
 from bcp.cli import render
 from bcp.cli.common import app as make_app
-from bcp.cli.common import wait_for
+from bcp.cli.common import duration, wait_for
 from bcp.cli.drain_view import line
 from bcp.cli.relay_kit import Relay
 from bcp.kernel.errors import Invalid
@@ -41,7 +41,6 @@ def drain(
 ) -> None:
     """Drain."""
     from bcp.deeds import relay_drain as deed
-    from bcp.kernel.units import parse_duration
 
     if sum((show, pause, resume, stop)) > 1:
         raise Invalid("--show, --pause, --resume and --stop exclude one another", hint="Give one of them.")
@@ -62,7 +61,8 @@ def drain(
             last[0] = status.at
             render.say(line(status, driven=True))
 
-    found = wait_for(deed.drive(app, relay, parse_duration(timeout), parse_duration(quiet), told))
+    limit, empty = duration(timeout, "timeout"), duration(quiet, "quiet-for")
+    found = wait_for(deed.drive(app, relay, limit, empty, told))
     account = found.account
     data = {
         **asdict(found.status),

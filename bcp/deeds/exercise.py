@@ -12,12 +12,13 @@ from typing import Any
 
 from bcp.contracts.exercise import SCHEMA, DrillRecord, Kind, Participant, PlaybookRef, Retention, Scenario
 from bcp.contracts.exercise_plain import to_data
+from bcp.deeds.announce import must_know
 from bcp.deeds.exercises import exercise_of, incident_id, record_of, record_of_incident
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.drills.fold import Exercise
 from bcp.drills.measure import objective_of
 from bcp.drills.outline import assumptions as assumed
-from bcp.drills.outline import components, read_goal, read_objective, split_person
+from bcp.drills.outline import components, must_be_set, read_goal, read_objectives, split_person
 from bcp.drills.play import Play
 from bcp.drills.signed import digest_of
 from bcp.kernel.errors import Invalid, Missing, Refused
@@ -91,7 +92,7 @@ def make(ground: Ground, who: Who, wanted: New) -> str:
 
     Raises:
         Refused: ``not-allowed``.
-        Missing: ``no-such-playbook``.
+        Missing: ``no-such-playbook``, ``no-such-audience``.
         Invalid: ``no-such-objective``, ``no-volunteers``, ``no-drill-domain``, a text that is too long.
     """
     who.must(RUN)
@@ -212,7 +213,9 @@ def _playbook(app: App, name: str) -> PlaybookRef | None:
 
 def _objectives(app: App, wanted: New) -> tuple[Any, ...]:
     """Those that were named, then those of the playbook that nobody named."""
-    given = [read_objective(t) for t in wanted.objectives]
+    given = read_objectives(wanted.objectives)
+    for name in {a for _, a, _ in given if a} if wanted.kind in {"dry", "lab", "live"} else ():  # these tell people
+        must_know(app, name)
     found = [objective_of(code, target, audience) for code, audience, target in given]
     named = {code for code, _, _ in given}
     if wanted.play.playbook:
@@ -269,6 +272,7 @@ def note(ground: Ground, who: Who, drill: str, wanted: NoteOf) -> str:
         data["rating"] = wanted.rating
     if wanted.reaches:
         code, audience = read_goal(wanted.reaches)
+        must_be_set(found.record.objectives, code, audience)
         data |= {"reaches": code, "audience": audience, "kind": "decision"}
     _write(ground, who, found, "note", data)
     return found.record.id

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from bcp import registry
+from bcp.contracts.exercise import DrillRecord
+from bcp.contracts.store import RunQuery
 from bcp.contracts.traits import Trait, traits_of
-from bcp.deeds.exercises import records
+from bcp.deeds.exercises import records, views_of_runs
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.secret import redact, redact_data
 from bcp.pages.times import zone_of
@@ -86,7 +89,19 @@ def look_back(app: App, since: str = "", until: str = "", language: str = "") ->
     begin, end = period(app, since, until)
     texts = words(language or org.language)
     made = partial(year_of, now=app.clock.now(), organisation=org.name, zone=org.timezone)
-    return made(records(app), inventory(app), begin, end, texts)
+    found = records(app)
+    return made([*found, *_alone(app, found, begin)], inventory(app), begin, end, texts)
+
+
+def _alone(app: App, known: Sequence[DrillRecord], since: float) -> Iterator[DrillRecord]:
+    """Real runs that belong to no incident and no exercise: where no daemon keeps a book, an outage is these. What
+    cannot be read is left out."""
+    told = {run for record in known for run in record.runs}
+    for card in app.running.room.runs.cards(RunQuery(kind="real", parent="", since=since)):
+        if card.id not in told and card.started:
+            with suppress(BcpError):
+                views = views_of_runs(app, [card.id])
+                yield app.running.record_of_run(views[0], views[1:])
 
 
 def write_year(app: App, year: Year, formats: Sequence[str] = ("html", "json", "csv", "findings")) -> dict[str, str]:

@@ -104,7 +104,7 @@ def read_slot(wall: str, zone: str, window_s: float, every: str, *, surprise: bo
         raise Invalid("a window is a minute to a month", rule="no-window", hint="For example --window 2h.")
     slot = Slot(found.isoformat(timespec="seconds"), zone, window_s, every, surprise, seed)  # type: ignore[arg-type]
     try:
-        window_of(slot)
+        datetime.fromtimestamp(window_of(slot)[1], ZoneInfo(zone))  # it closes on a day that there is, too
     except (OverflowError, ValueError) as error:  # the first and the last days that there are
         hint = "For example '2027-01-14 10:00'."
         raise Invalid(f"{wall[:40]!r} is beyond all times", rule="no-time", hint=hint) from error

@@ -31,8 +31,8 @@ from bcp.drills.steps import decisions_of, moments_of, playbook_of, steps_of
 from bcp.drills.talk import Reported, receipts_of
 from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
-from bcp.kernel.clock import iso
 from bcp.kernel.hashing import digest_text
+from bcp.pages.times import date_of
 from bcp.reports.achieved import SOURCES, WELL, onset_of_run
 
 YEAR_S = 365.25 * 86_400.0
@@ -107,7 +107,7 @@ def derive(
         incidents=tuple(dict.fromkeys((*exercise.incidents, *(h.incident.id for h in happenings)))),
         signatures=_signatures(exercise, ordered),
         integrity=_integrity(exercise, ordered, context),
-        retention=_retention(record),
+        retention=_retention(record, context.zone),
     )
 
 
@@ -245,9 +245,9 @@ def _timeline(
 def _dry_steps(exercise: Exercise) -> tuple[Step, ...]:
     """What dry runs would have done."""
     names = {f.name for f in fields(Step)}
-    rows = [r for one in exercise.measured.get("dry_run", ()) for r in one.get("steps", ())]
-    made = (Step(**{k: v for k, v in r.items() if k in names}) for r in rows)
-    return tuple(replace(s, evidence=s.evidence or exercise.record.id) for s in made)
+    rows = [(r, str(one["event"])) for one in exercise.measured.get("dry_run", ()) for r in one.get("steps", ())]
+    made = ((Step(**{k: v for k, v in r.items() if k in names}), event) for r, event in rows)
+    return tuple(replace(s, evidence=s.evidence or event) for s, event in made)
 
 
 def _fate(exercise: Exercise, views: Sequence[RunView]) -> SharedFate:
@@ -335,10 +335,10 @@ def _next(exercise: Exercise, context: Context) -> NextDrill:
     return NextDrill(record.ended + context.drill_every_s, schedule="readiness: drill_every:")
 
 
-def _retention(record: DrillRecord) -> Retention:
-    """The last day on which it is kept, counted from its end."""
+def _retention(record: DrillRecord, zone: str) -> Retention:
+    """The last day on which it is kept, counted from its end; none of one that is kept longer than calendars go."""
     kept = record.retention
     since = record.ended or record.started or record.created
     if kept.until or not kept.years or not since:
         return kept
-    return replace(kept, until=iso(since + kept.years * YEAR_S)[:10])
+    return replace(kept, until=date_of(since + kept.years * YEAR_S, zone))

@@ -158,7 +158,11 @@ def _inject(found: Exercise, event: DrillEvent) -> Exercise:
 
 def _measured(found: Exercise, event: DrillEvent) -> Exercise:
     what = str(event.data["what"])
-    row = {"at": event.at, **{k: v for k, v in event.data.items() if k != "what"}}
+    row = {
+        "at": event.at,
+        **{k: v for k, v in event.data.items() if k != "what"},
+        "event": f"{event.drill}#{event.seq}",
+    }
     return replace(found, measured={**found.measured, what: (*found.measured.get(what, ()), row)})
 
 

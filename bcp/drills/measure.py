@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from bcp.contracts.exercise import VOID, DrillRecord, Judged, Objective, Outcome
 from bcp.contracts.exercise_parts import Detection, Failback, Mails
 from bcp.drills.fold import Exercise
+from bcp.drills.steps import ending
 from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
 from bcp.reports.achieved import GATES, WELL, first_mail
@@ -47,7 +48,9 @@ class Facts:
     drained: tuple[str, ...] = ()
     """Events by which the relay accounted for its mail: when it came, and what became of it."""
     counted: tuple[str, ...] = ()
-    """Where the lab's own count stands."""
+    """Where the lab's own count of mails stands."""
+    saw: tuple[str, ...] = ()
+    """Where the lab's first mail stands."""
 
 
 def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection, mails: Mails,
@@ -57,10 +60,12 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
     first = [t for v in away if (t := _first_mail(v, views))]
     lab = [float(r["first"]) for r in exercise.measured.get("first_mail", ()) if r.get("first")]
     told: dict[str, Reach] = {}
+    named = {o.audience for o in exercise.record.objectives}  # whoever has a target is told, on call or not
     for view in away:
-        for name, reach in reached(view, internal).items():
+        for name, reach in reached(view, frozenset(internal) - named).items():
             old = told.get(name)
-            told[name] = reach if old is None or old.at is None else old
+            if old is None or old.at is None:
+                told[name] = replace(reach, event=ending(view, reach.step))
     bad = bad_runs(views)
     ended = bool(away) and all(v.state.status in FINAL for v in views)
     return Facts(
@@ -82,8 +87,14 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
             for e in v.record.events
             if e.kind == "step_finished" and "unaccounted" in (e.data.get("outputs") or {})
         ),
-        counted=(exercise.record.id,) if exercise.measured.get("mails") else (),
+        counted=_events(exercise, "mails")[-1:],
+        saw=_events(exercise, "first_mail")[:1],
     )
+
+
+def _events(exercise: Exercise, what: str) -> tuple[str, ...]:
+    """Where a conductor wrote down what it measured."""
+    return tuple(str(row["event"]) for row in exercise.measured.get(what, ()))
 
 
 def bad_runs(views: Sequence[RunView]) -> list[RunView]:
@@ -192,7 +203,7 @@ def _receive(objective: Objective, facts: Facts) -> Objective:
     for at, how in ((facts.lab_mail, "lab-mail"), (facts.first_mail, "first-mail")):
         if at and facts.onset:
             said = _timed(objective, at, facts.onset, how, exact=facts.exact, failed=facts.failed)
-            return replace(said, evidence=facts.counted if how == "lab-mail" else facts.drained)
+            return replace(said, evidence=facts.saw if how == "lab-mail" else facts.drained)
     unread = facts.moved and facts.over and not facts.failed  # mail may have come, and nobody looked
     return replace(objective, judged="not-measured") if unread else _open(objective, facts)
 
@@ -205,7 +216,7 @@ def _communicate(objective: Objective, facts: Facts) -> Objective:
     return replace(
         _timed(objective, reach.at, facts.onset, "ledger", exact=facts.exact, failed=facts.given_up),
         fraction=reach.fraction,
-        evidence=(reach.step,) if reach.step else (),
+        evidence=(reach.event,) if reach.event else (),
     )
 
 

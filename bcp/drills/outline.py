@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bcp.contracts.exercise import Kind, Retention
+from bcp.contracts.exercise import Kind, Objective, Retention
 from bcp.contracts.exercise_parts import Component
 from bcp.kernel.errors import Invalid
 from bcp.kernel.units import parse_duration
@@ -84,9 +84,30 @@ def read_objective(text: str) -> tuple[str, str, float]:
     return code, audience, target
 
 
+def must_be_set(objectives: Sequence[Objective], code: str, audience: str) -> None:
+    """Is that one of these? Raises ``Invalid`` (``no-such-objective``): a decision would reach nothing."""
+    if not any(o.code == code and o.audience in {"", audience} for o in objectives):
+        said = f"{code}:{audience}" if audience else code
+        known = ", ".join(f"{o.code}:{o.audience}" if o.audience else o.code for o in objectives)
+        raise Invalid(f"{said[:60]} is no objective of it", rule="no-such-objective", hint=f"It has: {known or 'none'}")
+
+
+def read_objectives(texts: Sequence[str]) -> list[tuple[str, str, float]]:
+    """Several of them. Raises ``Invalid`` (``no-such-objective``): it is none, or has two targets."""
+    found = [read_objective(t) for t in texts]
+    names = [(code, audience) for code, audience, _ in found]
+    for text, name in zip(texts, names, strict=True):
+        if names.count(name) > 1:
+            what = f"{text.partition('=')[0][:60]!r} has two targets"
+            raise Invalid(what, rule="no-such-objective", hint="Name each objective once.")
+    return found
+
+
 def split_person(text: str) -> tuple[str, str]:
-    """``alice=facilitator``: who, and the role; without ``=`` no role."""
+    """``alice=facilitator``: who, and the role; without ``=`` no role. Raises ``Invalid`` (``no-text``): nobody."""
     who, _, role = text.partition("=")
+    if not who.strip():
+        raise Invalid(f"{text[:60]!r} names nobody", rule="no-text", hint="For example alice=facilitator.")
     return who.strip(), role.strip()
 
 

@@ -112,6 +112,12 @@ def _step(
     )
 
 
+def ending(view: RunView, step: str) -> str:
+    """The event with which a step of a run ended, as evidence: ``run-...#17``; empty: it did not end."""
+    ends = [e.seq for e in view.record.events if e.kind == "step_finished" and e.step == step]
+    return f"{view.id}#{ends[-1]}" if ends else ""
+
+
 def _actor(events: Iterable[Event]) -> str:
     """The persons of whom the journal speaks at this step, else the program."""
     people = dict.fromkeys(e.actor for e in events if e.actor and e.kind in {"approved", "doubt_settled", "answered"})

@@ -56,7 +56,8 @@ def _verdict(state: RunState, run_id: str, *, goes_back: bool) -> tuple[str, int
         return "aborted", 5, f"aborted by {state.aborting}" + (f": {state.reason}" if state.reason else ""), ""
     if state.failed_step:
         step = state.steps[state.failed_step]
-        return "failed", step.exit_code, f"{step.id}: {state.reason}", step.hint
+        at = f"{step.id}: "  # a gate names itself
+        return "failed", step.exit_code, at + state.reason.removeprefix(at), step.hint
     doubts = [s.id for s in state.doubtful()]
     if doubts:
         return (

@@ -135,6 +135,18 @@ class Invalid(BcpError):
         return cls(f"{count} problem{'s' if count != 1 else ''} found", problems=problems)
 
 
+def in_a_line(error: BcpError) -> tuple[str, str]:
+    """What is wrong and what to do, in one line each, where there is no room for a list: the first thing by its place,
+    and how many more there are."""
+    problems = error.problems if isinstance(error, Invalid) else []
+    if not problems:
+        return error.message, error.hint
+    one = problems[0]
+    place = one.file.rpartition("/")[2] + (f":{one.line}" if one.line else "")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{place}: {one.message}{more}" if place else f"{one.message}{more}", error.hint or one.hint
+
+
 class Missing(Invalid):
     """What was asked for is not there. ``rule`` says what kind of thing: ``no-such-run`` and so on."""
 

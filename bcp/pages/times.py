@@ -15,6 +15,14 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
+def date_of(at: float, zone: str) -> str:
+    """The date there at this moment, ``2026-12-31``; empty for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(at, zone_of(zone)).date().isoformat()
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
 def known_zone(name: str) -> str:
     """The name itself, for settings. Raises ``ValueError`` when this machine knows no such zone."""
     if name and name != "UTC" and zone_of(name) is UTC:

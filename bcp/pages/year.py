@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def year_values(data: Data, w: Words) -> dict[str, Any]:
         "headline": w("year.headline", never=len(levels["never"]), all=len(data["coverage"])),
         "sentence": _sentence(levels, w),
         "cards": _cards(data, w),
-        "never": _grouped(levels["never"], w),
+        "never": _grouped(levels["never"], w, Counter(_title(c, w) for c in data["coverage"])),
         "groups": [
             (w(f"year.{what}"), [_row(c, w) for c in data["coverage"] if c["what"] == what])
             for what in KINDS
@@ -62,12 +63,17 @@ def _title(c: Data, w: Words) -> str:
     return w.named(str(c["title"] or c["name"]))
 
 
-def _grouped(rows: Sequence[Data], w: Words) -> list[tuple[str, str]]:
-    """What has not been rehearsed, one line a kind."""
+def _grouped(rows: Sequence[Data], w: Words, titles: Mapping[str, int]) -> list[tuple[str, str]]:
+    """What has not been rehearsed, one line a kind. Of several with one title (a copied playbook) the name is said."""
+
+    def said(c: Data) -> str:
+        title = _title(c, w)
+        return f"{title} ({c['name']})" if titles[title] > 1 and c["title"] else title
+
     return [
         (w(f"year.{what}"), "; ".join(names))
         for what in KINDS
-        if (names := [_title(c, w) for c in rows if c["what"] == what])
+        if (names := [said(c) for c in rows if c["what"] == what])
     ]
 
 
@@ -123,11 +129,17 @@ def _trends(points: Sequence[Data], w: Words, times: Times) -> list[dict[str, An
 def _bar(p: Data, mark: Any, w: Words, times: Times) -> dict[str, Any]:
     none = p["achieved"] is None
     said = w(f"judged.{p['judged']}") if none else format_duration(p["achieved"])
+    vague = p["judged"] == "not-known"  # it began then or earlier
+    if vague and not none:
+        said = w("at-least", amount=said)
+    void = not p["counts"] and p["judged"] in {"met", "void"}
     day = times.stamp(p["at"]).rpartition(" ")[0]
     aim = w("target", target=format_duration(p["target"]))  # in words, too: one that is far away is not drawn
+    aim = f"{aim}, {w('judged.void')}" if void else aim
     words_ = ", ".join((day, said, aim))
     return {
         "day": day, "kind": f"{w('kind.' + p['kind'])}, {aim}", "said": said,
         "x": 0 if none else mark.x, "target": mark.target,
-        "tone": "ok" if p["counts"] else "bad", "words": words_, "how": w(f"how.{p['how'] or 'end'}"),
+        "tone": "ok" if p["counts"] else "warn" if vague else "bad", "words": words_,
+        "how": w(f"how.{p['how'] or 'end'}"),
     }  # fmt: skip

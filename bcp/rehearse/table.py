@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bcp.drills.fold import Exercise, story_at
 from bcp.drills.measure import onset_in_story
-from bcp.drills.outline import read_goal
+from bcp.drills.outline import must_be_set, read_goal
 from bcp.kernel.errors import Invalid
 from bcp.rehearse.conduct import Conductor
 from bcp.rehearse.scene import Inject, path_of, story_of
@@ -111,11 +111,16 @@ class Table:
             except Invalid:
                 pass  # a colon in a sentence
         self.conductor.write("note", **data)
-        self.conductor.say(f"  written down: {kind}" + (self._reaching(data["reaches"]) if "reaches" in data else ""))
+        reaches = self._reaching(data["reaches"], data["audience"]) if "reaches" in data else ""
+        self.conductor.say(f"  written down: {kind}{reaches}")
 
-    def _reaching(self, code: str) -> str:
-        """What a decision reaches; one that was taken before the outage began reaches nothing."""
+    def _reaching(self, code: str, audience: str) -> str:
+        """What a decision reaches: nothing before the outage began, nor where no objective is about that."""
         found = self.conductor.exercise()
+        try:
+            must_be_set(found.record.objectives, code, audience)
+        except Invalid as error:
+            return f"; nothing is reached by it: {error.message}. {error.hint}"
         if found.reaches[-1]["story_s"] < onset_in_story(found):
             return f"; {code} is not reached by it: the outage has not begun in the story yet. Say it again when it has"
         return f", reaches {code}"

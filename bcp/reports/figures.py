@@ -25,7 +25,7 @@ def figures_of(record: DrillRecord, words: Words) -> tuple[Figure, ...]:
         *(_objective(o, record, words) for o in record.objectives),
         *_course(record, words),
         *_mails(record, words),
-        *(f for r in record.receipts if r.due for f in _receipts(r, words)),
+        *(f for r in record.receipts if r.due for f in _receipts(r, record, words)),
         *(f for b in record.failback for f in _back(b, record, words)),
         *_counts(record, words),
     ]
@@ -84,8 +84,8 @@ def _course(record: DrillRecord, words: Words) -> Iterator[Figure]:
             at = decision.at - since
             yield _figure("decided", at, "s", "gate", words, subject=subject, at_least=late)
     if record.moved and since:
-        runs = record.runs[:1]
-        yield _figure("switched", record.moved - since, "s", "journal", words, at_least=late, evidence=runs)
+        refs = _ended(record, record.moved)
+        yield _figure("switched", record.moved - since, "s", "journal", words, at_least=late, evidence=refs)
     if since and any(o.code == "rto_receive" for o in record.objectives) and record.kind not in UNMOVED:
         at_95 = receive_share(record)
         value = at_95 - since if at_95 is not None else None
@@ -106,8 +106,15 @@ def _mails(record: DrillRecord, words: Words) -> Iterator[Figure]:
         yield _figure(f"mails.{name}", value, "mails", how if value is not None else "not-measured", words)
 
 
-def _receipts(row: Receipts, words: Words) -> Iterator[Figure]:
+def _ended(record: DrillRecord, at: float, run: str = "") -> tuple[str, ...]:
+    """The events of the step that ended then, of this run or of any; of a step that nobody kept its run."""
+    found = [s.evidence for s in record.steps if s.ended == at and s.run in {run or s.run} and s.evidence]
+    return tuple(found[:1]) or ((run,) if run else ())
+
+
+def _receipts(row: Receipts, record: DrillRecord, words: Words) -> Iterator[Figure]:
     """Of each channel and audience, in per cent of all its people."""
+    refs = [s.evidence for s in record.steps if (s.run, s.id) == (row.run, row.step) and s.evidence] or [row.run]
     subject = ", ".join(x for x in (words.named(row.name) or row.step, row.channel, row.audience) if x)
     for name, count, how in (
         ("sent", row.sent, "channel"),
@@ -118,7 +125,7 @@ def _receipts(row: Receipts, words: Words) -> Iterator[Figure]:
     ):
         value = row.percent(count)
         known = how if value is not None else "not-reported"
-        yield _figure(f"receipts.{name}", value, "percent", known, words, subject=subject, evidence=(row.run,))
+        yield _figure(f"receipts.{name}", value, "percent", known, words, subject=subject, evidence=refs)
 
 
 def _back(back: Failback, record: DrillRecord, words: Words) -> Iterator[Figure]:
@@ -128,7 +135,7 @@ def _back(back: Failback, record: DrillRecord, words: Words) -> Iterator[Figure]
         ("back.told", back.told, back.started, "journal"),
     ):
         value = at - since if at and since else None
-        evidence = (back.run,)
+        evidence = _ended(record, at, back.run) if at else (back.run,)
         yield _figure(code, value, "s", how if value is not None else "not-measured", words, evidence=evidence)
 
 

@@ -32,6 +32,8 @@ class Reach:
     """Part of the people that a channel took a message for; ``None``: nobody counts (places only)."""
     people: int = 0
     step: str = ""
+    event: str = ""
+    """The end of that step in the journal of its run, for whoever cites it: ``run-...#17``."""
 
 
 def reached(view: RunView, internal: Collection[str] = ()) -> dict[str, Reach]:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from bcp.contracts.exercise import DrillRecord, FindingState, Judged, Severity
 from bcp.contracts.exercise_parts import Value
 from bcp.kernel.clock import iso
+from bcp.pages.times import date_of
 from bcp.pages.words import Words
 from bcp.reports.answer import answer_of, counts_as_met
 from bcp.reports.shape import AnswerCode
@@ -152,7 +153,7 @@ def year_of(
         rows,
         tuple(f"{c.what}: {c.name}" for c in rows if c.level == "never"),
         tuple(f"{c.what}: {c.name}" for c in rows if c.level == "simulated"),
-        tuple(sorted(_actions(records, iso(now)[:10]), key=lambda a: (a.due or "9999", a.record, a.id))),
+        tuple(sorted(_actions(records, date_of(now, zone)), key=lambda a: (a.due or "9999", a.record, a.id))),
         tuple(p for r in sorted(inside, key=when) for p in _points(r)),
     )
 

@@ -37,6 +37,9 @@ from bcp.store.standalone_reports import REPORTS, answer, not_sealed, reports_da
 
 # -- the folder ------------------------------------------------------------------------------------------------------
 
+HOUR_S = 3600.0
+UNVOUCHED = "Nothing was found altered; that somebody wrote all of it anew is not ruled out: see NOT PROVED."
+
 
 def rows_of(path: Path) -> List[Any]:
     """The lines of a file of JSON lines; none where there is no such file. Raises ``ValueError``."""
@@ -307,7 +310,10 @@ def notes_of(
     if stamped:
         out.append(f"stamped by others since {said(moment(stamped[0]))}, last at {said(moment(stamped[-1]))}; who they"
                    " are is proved by openssl: see README.txt")  # fmt: skip
-    if not key and not stamped and not theirs:
+        begun = min((at for events in chains.values() for at, _ in events if at > 0), default=moment(stamped[0]))
+        if moment(stamped[0]) - begun > HOUR_S:
+            out.append(f"what is older than the first stamp, since {said(begun)}, nobody stamped when it happened")
+    if not key and not theirs:
         out.append(f"NOT PROVED: nobody outside vouches for it here. Compare the key {manifest['key']} with the one"
                    " that you got by another way (--key), or give what a witness kept (--witness)")  # fmt: skip
     return out
@@ -333,7 +339,10 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         print(f"it cannot be read: {error}", file=sys.stderr)
         return 2
-    print(f"ALTERED: {len(wrong)} thing(s) were found." if wrong else answer(notes))
+    first = answer(notes)
+    if first == answer(()) and not options["--key"] and witness is None:
+        first = UNVOUCHED
+    print(f"ALTERED: {len(wrong)} thing(s) were found." if wrong else first)
     for line in [*wrong, *notes]:
         print(f"- {line}")
     return 1 if wrong else 0

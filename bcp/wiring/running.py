@@ -22,9 +22,10 @@ from bcp.engine.approvals import DryApprovals, JournalApprovals
 from bcp.engine.dry import DryCourier, DryDns, DryMailer, DryOutside, DryPages, DryRelay, DryReports
 from bcp.engine.events import Listener, nobody
 from bcp.engine.store import Rest, Runs, RunView
-from bcp.kernel.clock import Clock, iso, local_text, moment_text
+from bcp.kernel.clock import Clock, local_text, moment_text
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.mx.forecast import Forecast
+from bcp.pages.times import date_of
 from bcp.plan.build import Request
 from bcp.playbook.load import Loaded
 from bcp.settings import Configuration
@@ -215,7 +216,7 @@ class Running:
         if not request.automatic:
             return {}
         seen = self.seen().outage_class
-        today = iso(self.clock.now())[:10]
+        today = date_of(self.clock.now(), self.settings.organisation.timezone)
         return {
             s.by: f"standing approval until {s.until}"
             for s in self.settings.approvals.standing

@@ -4,7 +4,7 @@ otherwise. Whatever is found is one sentence with the thing, and since when."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,15 @@ class Proved:
 
 
 async def prove(room: SqliteState, witnesses: Mapping[str, Path] | None = None, noted: Sequence[str] = (),
-                *, own_key: bool = False) -> Proved:  # fmt: skip
+                *, own_key: bool = False, authorities: Mapping[str, Path] | None = None,
+                known: Collection[str] | None = None) -> Proved:  # fmt: skip
     """Everything that was signed, stamped and left with others, against what is there.
 
     ``witnesses``: folders that somebody else keeps, by name. ``noted``: lines that a channel took (``BCP-HEAD ...``).
-    ``own_key``: the key that signs lies in the state folder, and is looked at, too.
+    ``own_key``: the key that signs lies in the state folder, and is looked at, too. ``authorities``: certificates of
+    the time-stamping authorities that the configuration names; those beside the stamps are anybody's who may write
+    there.
+    ``known``: witnesses of the configuration; whoever took heads and is none of them is told of.
 
     Raises:
         StorageError: the audit file cannot be read.
@@ -73,7 +77,9 @@ async def prove(room: SqliteState, witnesses: Mapping[str, Path] | None = None, 
     wrong += standalone_clock.clock_damage(statements, audit, there)
     remarks = (*standalone.turns(statements), *standalone_clock.explained(statements, audit, there))
     wrong += _noted(statements, noted)
-    wrong += await _genuine(log, found)
+    wrong += await _genuine(log, found, authorities or {})
+    asked = None if known is None else {*known, *(witnesses or {})}
+    remarks = (*_let_go(found, asked), *remarks)
     times = [standalone.moment(s) for s in statements if s["stamped"]]
     key = str(statements[-1]["key"]) if statements else ""
     if own_key and (strange := strange_key(room.folder, _named(statements))):
@@ -107,9 +113,22 @@ def _noted(statements: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> lis
     return out
 
 
-async def _genuine(log: AnchorLog, found: Anchored) -> list[str]:
+LET_GO = "its heads were not compared"
+
+
+def _let_go(found: Anchored, asked: Collection[str] | None) -> list[str]:
+    """Witnesses that took heads once and are asked no more: whoever writes everything anew lets them go first."""
+    took = [str(r.get("name")) for r in found.records if r.get("kind") == "witness"]
+    gone = [] if asked is None else [n for n in dict.fromkeys(took) if n not in asked]
+    return [
+        f"{name} took {took.count(name)} signed head(s) and is not in bcp.yaml any more: {LET_GO}. If it has a folder:"
+        " bcp audit verify --witness FOLDER" for name in gone
+    ]  # fmt: skip
+
+
+async def _genuine(log: AnchorLog, found: Anchored, authorities: Mapping[str, Path]) -> list[str]:
     """Is each stamp of those whose certificates we have? Of each authority the first and the last are checked: every
-    head contains the one before it."""
+    head contains the one before it. The last is of the authority that the configuration names, where it names one."""
     out = []
     stamps = [r for r in found.records if r.get("kind") == "timestamp"]
     for name in dict.fromkeys(str(r.get("tsa")) for r in stamps):
@@ -119,6 +138,8 @@ async def _genuine(log: AnchorLog, found: Anchored) -> list[str]:
                 token = base64.b64decode(str(record["token"]))
                 said = standalone_proof.token_of(token)
                 await verify(token, str(said["digest"]), log.authority(name), float(said["at"]))
+                if record is mine[-1] and name in authorities:
+                    await verify(token, str(said["digest"]), authorities[name], float(said["at"]))
             except (BcpError, ValueError, KeyError) as error:
                 why = error.message if isinstance(error, BcpError) else str(error)
                 out.append(f"the time stamp of {name} for the signed head {record.get('seq')}: {why}")

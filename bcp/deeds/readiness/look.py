@@ -10,7 +10,7 @@ from functools import partial
 from bcp.contracts.readiness import NO_PLAYBOOK, Check, ReadinessStore
 from bcp.deeds.readiness import machine, papers, people, relays, wires
 from bcp.deeds.readiness.scope import Scope, scope_of
-from bcp.kernel.errors import BcpError, fault_in
+from bcp.kernel.errors import BcpError, fault_in, in_a_line
 from bcp.kernel.log import logger
 from bcp.kernel.secret import redact
 from bcp.kit.dates import listening
@@ -68,9 +68,9 @@ def _scope(app: App) -> tuple[Scope, list[Check]]:
     try:
         return scope_of(app), []
     except BcpError as error:
-        text = error.message
+        text, hint = in_a_line(error)
         names = dict.fromkeys(app.settings.readiness.playbooks or app.playbooks.files())
-        broken = Check("configuration", "", "fail", text, error.hint or "bcp config check")
+        broken = Check("configuration", "", "fail", text, hint or "bcp config check")
         return Scope(titles={n: n for n in names}), [broken]
 
 
@@ -95,8 +95,9 @@ async def _guarded(what: str, work: Look, app: App, scope: Scope, limit_s: float
         text = f"{subject or LABELS.get(code, code)}: no answer in {limit_s:g} s"
         return [Check(code, subject, "unknown", text, "Is it reachable from here?", None, books)]
     except BcpError as error:
-        text = f"{subject}: {error.message}" if subject else error.message
-        return [Check(code, subject, "fail", redact(text), error.hint or "See docs/howto/readiness.md", None, books)]
+        text, hint = in_a_line(error)
+        text = f"{subject}: {text}" if subject else text
+        return [Check(code, subject, "fail", redact(text), hint or "See docs/howto/readiness.md", None, books)]
     except Exception as error:  # a plug-in's fault is a finding, and hides no other
         LOG.exception("the look %s broke", what)
         fault = fault_in(what, error)

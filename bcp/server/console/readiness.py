@@ -26,7 +26,7 @@ SHOWN_S, OVER = 90 * DAY_S, 7
 
 async def ready(site: Site, request: Request, session: Session) -> Response:
     """What the last round saw."""
-    found = site.daemon.readiness.found or _seen(site)
+    found = seen(site)
     if found is None:
         return site.page(request, "ready.html", session, found=None)
     values: dict[str, Any] = {
@@ -42,11 +42,19 @@ async def ready(site: Site, request: Request, session: Session) -> Response:
     return site.page(request, "ready.html", session, **values)
 
 
-def _seen(site: Site) -> Found | None:
+def seen(site: Site) -> Found | None:
+    """What the last round saw, of this process or the one before; ``None``: there was none."""
+    if site.daemon.readiness.found is not None:
+        return site.daemon.readiness.found
     try:
         return seen_last(site.daemon.app)
     except BcpError:
         return None
+
+
+def in_a_line(found: Found | None) -> dict[str, str]:
+    """How all of it stands, for another page; empty: nobody has looked."""
+    return {} if found is None else {"level": whole(found.standings), "says": sentence(found.standings)}
 
 
 def _row(site: Site, s: Standing, at: float) -> dict[str, Any]:

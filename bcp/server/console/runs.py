@@ -30,6 +30,7 @@ from bcp.plan.model import Plan
 from bcp.playbook.load import load
 from bcp.server.console.front import where_mx_is
 from bcp.server.console.page import Site, in_thread
+from bcp.server.console.readiness import in_a_line, seen
 from bcp.server.console.views import part, plan_title, question_view, run_row, run_rows
 from bcp.server.parts.matter import forecast_of
 from bcp.server.signin.accounts import Session
@@ -64,7 +65,7 @@ async def drills(site: Site, request: Request, session: Session) -> Response:
     written = [e.record for e in await in_thread(exercises, site.daemon.app)][:SHOWN]
     return site.page(
         request, "runs.html", session, heading="Drills and readiness", drills=True, checks=checks, runs=found,
-        exercises=written, kinds=list(KINDS.items()),
+        exercises=written, kinds=list(KINDS.items()), ready=in_a_line(seen(site)),
     )  # fmt: skip
 
 

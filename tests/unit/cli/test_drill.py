@@ -62,6 +62,18 @@ def test_a_stranger_without_a_configuration_sees_the_scenarios(tmp_path, monkeyp
     assert {"name", "class", "title", "playbook"} <= set(found["scenarios"][0])
 
 
+def test_a_length_of_time_that_is_none_is_said_by_its_option(here) -> None:
+    drill = new()
+    for words, option in (
+        (("drill", "new", "live", "--hold", "soon"), "--hold"),
+        (("drill", "schedule", drill, "--at", "2099-01-14 10:00", "--window=-1h"), "--window"),
+        (("relay", "drain", "--timeout", "a while"), "--timeout"),
+    ):
+        error = RUNNER.invoke(app, words).exception
+        assert isinstance(error, BcpError), repr(error)
+        assert error.message.startswith(f"{option}: ")
+
+
 def test_made_written_in_listed_and_shown(here) -> None:
     drill = new("--objective", "rto_receive=30m", "--person", "alice=facilitator", "--out", "archive")
     assert "written down" in type_("note", "last", "phones are slow", "--kind", "deviation")

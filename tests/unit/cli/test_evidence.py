@@ -78,6 +78,19 @@ def test_a_configured_witness_that_cannot_be_read_is_said_first_and_is_no_succes
     assert capsys.readouterr().out.split()[:4] == ["fail", "the", "witness", "neighbour"]
 
 
+def test_a_witness_that_was_taken_out_of_the_configuration_is_told_of(witnessed, capsys) -> None:
+    """Whoever writes everything anew lets go of whoever could tell first."""
+    evidence.anchor()
+    path = witnessed.folder / "bcp.yaml"
+    path.write_text(path.read_text().replace("evidence: {witnesses: {neighbour: {folder: witness}}}\n", ""))
+    capsys.readouterr()
+    audit.verify()
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("Nothing was found altered, but somebody who keeps heads was not asked.")
+    assert "neighbour took 1 signed head(s) and is not in bcp.yaml any more" in said
+    audit.verify("all", [witnessed.folder / "witness"])
+
+
 def test_damage_that_is_certain_comes_before_a_witness_that_is_silent(witnessed) -> None:
     evidence.anchor()
     (witnessed.folder / "witness").rename(witnessed.folder / "away")

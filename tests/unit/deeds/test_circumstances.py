@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import pytest
 from unit.deeds.house import BOOK, House
 
@@ -10,6 +13,7 @@ from bcp.deeds.circumstances import RECENT_S, clock_source
 from bcp.kernel.errors import StorageError
 from bcp.playbook.load import loads
 from bcp.settings import load
+from bcp.settings.people import StandingApproval
 from bcp.wiring import make_app
 
 
@@ -80,3 +84,19 @@ def test_where_it_cannot_be_checked_it_is_not_known(house: House, monkeypatch) -
     monkeypatch.setattr(house.app.playbooks, "catalogue", broken)
     found = house.app.playbooks.shared_fate([loads(BOOK)], 7.0)
     assert (found["state"], found["chains"]) == ("unknown", ["the contacts cannot be read"])
+
+
+@pytest.mark.parametrize(("zone", "holds"), [("Europe/Berlin", False), ("UTC", True)])
+def test_the_last_day_of_a_standing_approval_ends_at_midnight_of_the_organisation(
+    house: House, monkeypatch: pytest.MonkeyPatch, zone: str, holds: bool
+) -> None:
+    """23:30 UTC on the last of December is half past midnight in Berlin: nobody has said yes for January."""
+    running = house.app.running
+    running.settings.organisation.__dict__["timezone"] = zone
+    given = StandingApproval(playbook="out", classes=["B"], by="alice", until="2026-12-31")
+    running.settings.approvals.__dict__["standing"] = [given]
+    at = datetime(2026, 12, 31, 23, 30, tzinfo=UTC).timestamp()
+    monkeypatch.setattr(running, "clock", SimpleNamespace(now=lambda: at))
+    monkeypatch.setattr(running, "seen", lambda: SimpleNamespace(outage_class="B"))
+    asked = SimpleNamespace(automatic=True, loaded=SimpleNamespace(book=SimpleNamespace(name="out")))
+    assert ("alice" in running.standing(asked)) is holds

@@ -27,13 +27,13 @@ from bcp.deeds.evidence.key import genuine, signing_key
 from bcp.deeds.evidence.prove import prove
 from bcp.kernel.errors import Invalid, Refused, StorageError
 from bcp.kernel.hashing import GENESIS, canonical, link, link_event
-from bcp.store import standalone, standalone_clock, standalone_proof
+from bcp.store import standalone, standalone_clock, standalone_pack, standalone_proof
 from bcp.store.chain import genesis_of, link_book
 from bcp.store.files.anchors import AnchorLog
 from bcp.store.sqlite.state import SqliteState
 
 from .house import CONFIG, House
-from .tsa import Authority
+from .tsa import Authority, make_authority
 
 HOUR = 3600.0
 T0 = 1_795_400_000.0
@@ -556,12 +556,18 @@ def test_stamps_of_an_authority_prove_the_time_and_find_a_wrong_clock(tmp_path: 
     assert any("the clock was wrong at the signed head 4" in f for f in found.findings)
     assert any("the clock went back in book" in f for f in found.findings)
     assert found.stamped is not None
+    make_authority(tmp_path / "another")
+    for folder, right in (("tsa", True), ("another", False)):  # whoever may write the state may put certificates there
+        named = {"main": tmp_path / folder / "ca.pem"}
+        said = asyncio.run(prove(SqliteState(made.state), authorities=named)).findings
+        assert any("the time stamp of main for the signed head 4" in f for f in said) is not right, said
     # whoever has our key and no authority cannot write it anew
     pack = exported(made)
     line = next(x for x in (pack / "README.txt").read_text().splitlines() if x.strip().startswith("openssl"))
     done = subprocess.run(line.split(), cwd=pack, capture_output=True, text=True)  # as the page tells an auditor
     assert done.returncode == 0 and "OK" in done.stdout, line + done.stderr
     assert any("the clock" in w for w in checked(pack)[0])
+    assert any("NOT PROVED: nobody outside vouches for it" in n for n in checked(pack)[1])  # a stamp may be anybody's
     log = AnchorLog(made.state)
     records = [dict(r) for r in log.read().records]
     key = signing_key(made.state, None)
@@ -583,7 +589,7 @@ def exported(town: Town, name: str = "pack") -> Path:
     return folder
 
 
-def test_an_export_checks_itself_with_nothing_but_python(town: Town) -> None:
+def test_an_export_checks_itself_with_nothing_but_python(town: Town, capsys) -> None:
     folder = exported(town)
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(folder / "verify.py"), "--key", signing_key(town.state, None).public],
@@ -591,6 +597,8 @@ def test_an_export_checks_itself_with_nothing_but_python(town: Town) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("Unaltered") and "5 chains" in done.stdout and "NOT PROVED" not in done.stdout
+    assert standalone_pack.main([str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("Nothing was found altered; that somebody wrote all of it anew is not")
     ast.parse((folder / "verify.py").read_text(), feature_version=(3, 8))
 
 

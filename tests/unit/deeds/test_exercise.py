@@ -67,6 +67,25 @@ def test_what_is_fixed_beforehand_is_in_the_record(made) -> None:
     assert from_data(json.loads(json.dumps(to_data(found)))) == found
 
 
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        ({"objectives": ("rto_receive=30m", "rto_receive=40m")}, "no-such-objective"),
+        ({"objectives": ("rto_communicate:stuff=15m",)}, "no-such-audience"),
+        ({"people": ("=facilitator",)}, "no-text"),
+    ],
+)
+def test_what_could_only_be_meant_otherwise_is_refused(house: House, wrong: dict, rule: str) -> None:
+    with pytest.raises((Invalid, Missing)) as caught:
+        make(house_with_a_book(house).ground, ALICE, replace(WANTED, **wrong))
+    assert caught.value.rule == rule
+
+
+def test_a_record_that_is_kept_longer_than_calendars_go_can_be_read(house: House) -> None:
+    drill = make(house_with_a_book(house).ground, ALICE, replace(WANTED, retention_years=1e308))
+    assert record_of(house.app, drill).retention.until == ""
+
+
 def test_objectives_of_the_playbook_count_where_nobody_named_others(house: House) -> None:
     from unit.deeds.house import BOOK
 
@@ -163,6 +182,9 @@ def test_notes_go_where_they_belong(made) -> None:
 
 def test_a_decision_that_reaches_an_objective(made) -> None:
     house, drill = made
+    for wrong in ("rto_communicate:stuff", "rto_communicate", "wrt"):
+        with pytest.raises(Invalid, match="is no objective of it"):
+            note(house.ground, ALICE, drill, NoteOf("all are told", reaches=wrong))
     note(house.ground, ALICE, drill, NoteOf("all are told", reaches="rto_communicate:staff"))
     reached = exercise_of(house.app, drill).reaches[0]
     assert (reached["code"], reached["audience"]) == ("rto_communicate", "staff")

@@ -96,6 +96,16 @@ def test_contacts_that_cannot_be_read_are_the_first_thing_that_is_wrong(house) -
     assert {s.level for s in found.standings} == {"not-ready"}
 
 
+def test_a_person_who_cannot_be_read_is_named_with_the_line(house) -> None:
+    """Not *1 problem found*."""
+    path = house.folder / "contacts.csv"
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([*rows, "zed,Zed,,12025550103x,,en,staff"]) + "\n")
+    found = see(house.app)["configuration", ""]
+    assert found.state == "fail" and found.hint.startswith("Write it in E.164")
+    assert found.says.startswith(f"contacts.csv:{len(rows) + 1}: zed: the phone number holds characters")
+
+
 def test_a_domain_whose_mx_nobody_moves_is_said(house) -> None:
     text = CONFIG.replace("dns: main, ", "").replace(CONFIG.splitlines()[3] + "\n", "")
     text += "readiness: {playbooks: [out]}\n"

@@ -90,6 +90,16 @@ def test_the_year(house: House, drill: str) -> None:
     assert caught.value.rule == "no-such-format"
 
 
+def test_a_real_run_of_which_no_incident_tells_is_an_outage_of_the_year(house: House, drill: str) -> None:
+    run, _ = house.run("run-1"), house.run("run-2", parent="run-1")
+    house.run("run-3", kind="drill")
+    held = look_back(house.app).held
+    assert sorted((h.id, h.kind) for h in held if h.id != drill) == [(run, "incident")]
+    known, _ = house.book.open("exchange-online", "out", "ask", "alice")
+    house.book.change(known.id, "run", fields={"runs": (run,)})
+    assert [h.id for h in look_back(house.app).held if h.kind == "incident"] == [known.id]
+
+
 @pytest.mark.parametrize(
     ("given", "rule"),
     [(("yesterday", ""), "no-date"), (("", "2026-13-01"), "no-date"), (("2026-02-01", "2026-01-01"), "no-date"),

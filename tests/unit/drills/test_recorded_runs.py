@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
 from bcp.drills.talk import receipts_of
+from bcp.engine.store import RunView
 from bcp.pages.words import words
 from bcp.reports.achieved import achieved_times, objectives
 from bcp.reports.figures import figures_of
@@ -42,6 +44,12 @@ def judged(found: DrillRecord) -> dict[str, str]:
     return {f"{o.code} {o.audience}".strip(): o.judged for o in found.objectives}
 
 
+def ended(view: RunView, step: str) -> str:
+    """The event by which this step ended, as a report names it."""
+    (seq,) = [e.seq for e in view.record.events if e.kind == "step_finished" and e.step == step]
+    return f"{view.id}#{seq}"
+
+
 def test_one_an_outage_that_began_an_hour_before_the_run(tmp_path: Path) -> None:
     story = Story(tmp_path, outage=known(-HOUR))
     run = story.begin("run-1")
@@ -54,6 +62,10 @@ def test_one_an_outage_that_began_an_hour_before_the_run(tmp_path: Path) -> None
     assert judged(found)["rto_communicate staff"] == "missed"
     assert found.detection.outage_since == START - HOUR
     assert goal(found, "rto_receive").achieved is None, "no mail was seen: MX that moved is no mail"
+    aim = Objective("rto_communicate", 2 * HOUR, "staff")  # they are on call, and somebody set them a target
+    kept = Exercise(DrillRecord("drill-1", "live", state="closed", objectives=(aim,)), runs=(run,))
+    own = derive(kept, [view], [], Context(internal=("staff", "partners")))
+    assert [(o.audience, o.achieved) for o in own.objectives] == [("staff", round(told, 1))]
     decision = found.decisions[0]
     assert (decision.result, decision.by) == ("approved", "p1")
     assert decision.asked - START == raw(view, "gate_opened", "gate")
@@ -188,6 +200,14 @@ def test_nine_there_and_back_with_every_figure(tmp_path: Path) -> None:
     assert all(o.how for o in found.objectives)
     (seq,) = [e.seq for e in home.record.events if e.kind == "step_finished" and e.step == "drain"]
     assert {o.evidence for o in found.objectives if o.code != "rto_communicate"} == {(f"run-2#{seq}",)}
+    assert {o.audience: o.evidence for o in found.objectives if o.audience} == {
+        "staff": (ended(away, "tell"),), "partners": (ended(away, "partners"),),
+    }  # fmt: skip
+    shown = [f for f in figures_of(found, words("en")) if f.evidence]
+    assert [(f.code, e) for f in shown for e in f.evidence if not re.fullmatch(r"run-[12]#\d+(-\d+)?", e)] == []
+    last = {f"{f.code} {f.subject}".strip(): f.evidence[0].partition("-")[2].partition("-")[2] for f in shown}
+    assert last["switched"] == ended(away, "mx").partition("#")[2]
+    assert (last["back.mx"], last["back.drained"]) == tuple(ended(home, s).partition("#")[2] for s in ("mx", "drain"))
     way = found.failback[0]
     assert (way.decided_by, way.mx_back - START, way.drained - START) == (("p1",), moved, drained)
     assert found.mails.how == "relay-account"

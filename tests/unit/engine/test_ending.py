@@ -72,6 +72,11 @@ def test_a_run_has_failed() -> None:
     assert finished(state, "run-1", goes_back=False) == right
 
 
+def test_a_gate_names_itself_and_is_not_named_twice() -> None:
+    state = run(failed_step="mx", reason="mx: rejected by ann")
+    assert finished(state, "run-1", goes_back=False).reason == "mx: rejected by ann"
+
+
 def test_a_way_back_that_left_mx_where_it_points_has_failed() -> None:
     """Not one that goes to the relay; not one of which nothing failed; and an abort is an abort."""
     known = {"withheld": "primary-unseen", "held_after": "mx", "rule": "r"}

@@ -175,6 +175,11 @@ def test_a_colon_in_a_sentence_reaches_nothing(house: House, clock: FakeClock, d
     assert [(r["code"], r["audience"]) for r in found.reaches] == [("rto_communicate", "staff")]
 
 
+def test_a_decision_that_no_objective_is_about_says_so(house: House, clock: FakeClock, drill: str) -> None:
+    said = sit(house, clock, drill, ["d wrt: all is worked off", "x"])
+    assert any("; nothing is reached by it: wrt is no objective of it. It has: rto_receive" in text for text in said)
+
+
 @pytest.mark.parametrize(("line", "told"), [("decide!", "'decide!' is nothing known"), ("d", "'d' needs words")])
 def test_what_was_not_written_down_is_said(house: House, clock: FakeClock, drill: str, line: str, told: str) -> None:
     """Whoever forgets the letter must not believe that the sentence stands in the record."""

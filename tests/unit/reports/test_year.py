@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import jsonschema
 import pytest
 from unit.reports.samples import T, full
 
-from bcp.contracts.exercise import DrillRecord, Finding, Participant, Scenario
+from bcp.contracts.exercise import DrillRecord, Finding, Judged, Outcome, Participant, Scenario
 from bcp.contracts.exercise_parts import Decision, Receipts
 from bcp.drills.outline import components
 from bcp.pages.annexes import finding_said
@@ -107,6 +108,14 @@ def test_findings_that_are_open_with_owner_and_due_date() -> None:
     assert "nobody yet" in page
 
 
+@pytest.mark.parametrize(("zone", "late"), [("America/Los_Angeles", False), ("UTC", True), ("Europe/Berlin", True)])
+def test_a_day_that_something_is_due_on_ends_at_midnight_of_the_organisation(zone: str, late: bool) -> None:
+    """02:00 UTC on the second of March is the evening of the first at the Pacific."""
+    now = datetime(2026, 3, 2, 2, 0, tzinfo=UTC).timestamp()
+    year = year_of([full()], THERE, T - 300 * DAY, T + DAY, words("en"), now=now, zone=zone)
+    assert [a.overdue for a in year.actions if a.due == "2026-03-01"] == [late]
+
+
 def test_the_trend_counts_nothing_of_an_aborted_exercise() -> None:
     good, bad = full(), replace(full(), id="drill-b", outcome="aborted", started=T + 60)
     points = [p for p in look(good, bad).trend if p.code == "rto_receive"]
@@ -173,6 +182,28 @@ def test_a_target_that_is_too_far_away_to_be_drawn_is_said() -> None:
     shown = year_values(to_data(look(replace(full(), objectives=quick))), words("en"))
     (row,) = shown["trends"][0]["rows"]
     assert row["target"] is None and row["kind"].endswith(", target 15m")
+
+
+def test_a_time_that_is_not_known_or_does_not_count_says_so_beside_its_bar() -> None:
+    """Nine seconds in red beside a target of 15 minutes, and no word why."""
+
+    def shown(judged: Judged, outcome: Outcome = "completed") -> tuple[str, str, bool]:
+        goals = tuple(replace(o, achieved=9.0, judged=judged) for o in full().objectives if o.code == "rto_receive")
+        year = look(replace(full(), objectives=goals, outcome=outcome))
+        (row,) = year_values(to_data(year), words("en"))["trends"][0]["rows"]
+        return row["tone"], row["said"], row["kind"].endswith(", reached, does not count")
+
+    assert shown("not-known") == ("warn", "at least 9s", False)
+    assert shown("met") == ("ok", "9s", False)
+    assert shown("void", "aborted") == shown("met", "aborted") == ("bad", "9s", True)
+    assert shown("missed") == ("bad", "9s", False)
+
+
+def test_playbooks_with_one_title_are_told_apart() -> None:
+    there = replace(THERE, playbooks={"out": "Mail fails", "ours-out": "Mail fails", "other": "Other"})
+    year = year_of([], there, T - DAY, T + DAY, words("en"), now=T)
+    never = dict(year_values(to_data(year), words("en"))["never"])
+    assert never["Playbooks"] == "Mail fails (out); Mail fails (ours-out); Other"
 
 
 @pytest.mark.parametrize(("text", "wanted"), [

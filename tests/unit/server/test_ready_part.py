@@ -178,6 +178,8 @@ def test_the_page_says_what_does_not_hold_and_what_to_do(place) -> None:
         store.note(MONDAY, [RED], [m.mark for m in found(MONDAY).standings])
         text = await v.get("/ready")
         assert "a is not ready" in text and "sms: no." in text and "Mend it." in text and "not ready" in text
+        assert '<span class="id">a</span>' in text  # of two playbooks with one title, which
+        assert "a is not ready" in await v.get("/drills")  # every page says the same
         store.close()
 
     place.visit(work)
