@@ -16,6 +16,7 @@ from bcp.deeds.status import http_status
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
+from bcp.kernel.peers import is_here
 from bcp.pages.render import STATIC
 from bcp.ready.words import prometheus as readiness_metrics
 from bcp.server.console import authenticator, deeds, drills, front, links, login, pages, readiness, runs
@@ -31,7 +32,6 @@ from bcp.server.signin.accounts import Accounts
 from bcp.settings.families import alone
 
 LOG = logger(__name__)
-LOCAL = {"127.0.0.1", "::1"}
 STATUS_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
@@ -165,7 +165,8 @@ async def metrics(request: Request) -> Response:
     """Prometheus' text format. From this machine, or with a token that may read."""
     daemon: Daemon = request.app.state.daemon
     accounts: Accounts = request.app.state.accounts
-    local = (request.client.host if request.client else "") in LOCAL and "x-forwarded-for" not in request.headers
+    direct = request.client.host if request.client else ""
+    local = is_here(direct) and not {"x-forwarded-for", "forwarded"} & set(request.headers)
     token = accounts.token(request.headers.get("authorization", "").removeprefix("Bearer "))
     if not local and (token is None or "read" not in token.scopes):
         return PlainTextResponse("a token with the scope read is needed\n", 401)

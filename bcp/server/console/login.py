@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.json_in import loads
 from bcp.kernel.log import logger
+from bcp.kernel.peers import crowd_of, is_here
 from bcp.kit.body import read_whole
 from bcp.kit.jwks import Keys
 from bcp.server.console.page import Site, field, split, to
@@ -91,7 +92,7 @@ async def enter(request: Request) -> Response:
         return form_page(site, request, error.message, 400)
     name, peer = field(form, "name").strip()[:100], site.peer(request)
     mine = device.known(site.accounts.key, name, request.cookies.get(site.device_cookie, ""), time.time())  # noqa: TID251 - a browser's real time
-    peer_or_device = f"device:{name}" if mine else peer
+    peer_or_device = f"device:{name}" if mine else crowd_of(peer)
     try:
         site.accounts.check_lock(name, peer_or_device, alone=mine)
         password = field(form, "password")
@@ -101,13 +102,13 @@ async def enter(request: Request) -> Response:
         )  # a code is not used up by a wrong password
     except Refused as error:
         if error.rule == "locked":
-            await noted(site, "login_locked", name, peer)
+            await tried(site, "login_locked", name, peer)
         return form_page(site, request, error.message, 429)
     except BcpError as error:
         return form_page(site, request, f"{error.message}. {error.hint}", 503)
     if not good:
         site.accounts.was_wrong(name, peer_or_device)
-        await noted(site, "login_wrong", name, peer)
+        await tried(site, "login_wrong", name, peer)
         return form_page(site, request, WRONG, 401)
     return await entered(site, request, name, "password and code", safe_next(field(form, "next")))
 
@@ -115,7 +116,7 @@ async def enter(request: Request) -> Response:
 async def entered(site: Site, request: Request, name: str, how: str, next_: str) -> Response:
     """The answer to a successful log-in: a new session, its cookies, and on to the page that was asked for."""
     peer = site.peer(request)
-    for one in (peer, f"device:{name}"):
+    for one in (crowd_of(peer), f"device:{name}"):
         site.accounts.was_right(name, one)
     await noted(site, "login", name, peer, how=how)
     return site.sign_in(RedirectResponse(next_, 303), site.accounts.begin(name, peer), name)
@@ -133,6 +134,12 @@ async def leave(site: Site, request: Request, session: Session, form: dict[str, 
 async def noted(site: Site, kind: str, name: str, peer: str, **data: Any) -> None:
     """Append a log-in event to the chain of the book."""
     await site.daemon.writer.do(lambda b: b.note(kind, "", name, peer=peer, **data))
+
+
+async def tried(site: Site, kind: str, name: str, peer: str) -> None:
+    """The same for a log-in that failed: so many of one address, that nobody fills the chain from outside."""
+    if not site.noise.refuses(peer):
+        await noted(site, kind, name, peer)
 
 
 # -- passkeys (W3C WebAuthn level 2) ---------------------------------------------------------------------------------
@@ -199,7 +206,7 @@ async def passkey_login_finish(request: Request) -> Response:
         return await _no_passkey(site, peer, error)
     site.challenges.use(begun)
     site.accounts.used_passkey(mark, found.new_sign_count)
-    site.accounts.was_right("passkey", peer)
+    site.accounts.was_right("passkey", crowd_of(peer))
     await noted(site, "login", name, peer, how="passkey")
     value = site.accounts.begin(name, peer)
     return site.sign_in(JSONResponse({"next": safe_next(str(body.get("next") or "/"))}), value, name)
@@ -208,11 +215,11 @@ async def passkey_login_finish(request: Request) -> Response:
 async def _no_passkey(site: Site, peer: str, error: Exception) -> Response:
     """The answer to a passkey that does not fit. Nothing is written down once too many came from this address."""
     try:
-        site.accounts.check_lock("passkey", peer, alone=True)
+        site.accounts.check_lock("passkey", crowd_of(peer), alone=True)
     except Refused as locked:
         return JSONResponse({"error": locked.message}, 429)
-    site.accounts.was_wrong("passkey", peer)
-    await noted(site, "login_wrong", "passkey", peer)
+    site.accounts.was_wrong("passkey", crowd_of(peer))
+    await tried(site, "login_wrong", "passkey", peer)
     return JSONResponse({"error": error.message if isinstance(error, BcpError) else "this passkey does not fit"}, 401)
 
 
@@ -329,7 +336,7 @@ async def oidc_end(request: Request) -> Response:
         return form_page(site, request, "this e-mail address is not verified", 401)
     user = site.accounts.by_email(str(claims.get(wanted.claim, "")))
     if user is None or user.disabled:
-        await noted(site, "login_wrong", "oidc", site.peer(request))
+        await tried(site, "login_wrong", "oidc", site.peer(request))
         return form_page(site, request, "there is no account with this address", 403)
     return await entered(site, request, user.name, "oidc", "/")
 
@@ -345,7 +352,7 @@ async def _provider(issuer: str) -> dict[str, Any] | None:
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     if found is None or found.get("issuer") != issuer or not all(isinstance(found.get(n), str) for n in names):
         return None
-    local = urlsplit(issuer).hostname in {"127.0.0.1", "localhost"}
+    local = is_here(urlsplit(issuer).hostname or "")
     return found if local or all(found[n].startswith("https://") for n in names) else None
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bcp.kernel.log import logger
+from bcp.kernel.peers import address_of, crowd_of, within
 
 LOG = logger("bcp.access")
 HEADERS = {
@@ -39,6 +40,8 @@ BODY_S = 15.0
 """For a whole body."""
 RESERVED = 160
 """Descriptors for everything but connections: books, runs, vendors, DNS."""
+HOPS = 20
+"""Proxies one behind the other that are followed back."""
 
 
 def shown(path: str) -> str:
@@ -51,17 +54,26 @@ def peer_of(request: Request, proxies: Sequence[str]) -> str:
     """Who calls: the connection's address, or, behind proxies of ours, the last address that is none of them.
 
     A client may send X-Forwarded-For lines of its own: they stand before those of the proxies, on lines of their own or
-    in one (RFC 7239 section 8.1 says the same of Forwarded). Only what our proxies wrote is believed.
+    in one (RFC 7239 section 8.1 says the same of Forwarded). Only what our proxies wrote is believed, in whatever form
+    (``198.51.100.7:4711``, ``[2001:db8::7]:443``, ``::ffff:198.51.100.7``). What is no address (``unknown``, ``unix:``)
+    was written by a proxy that does not know who called: then it is the proxy, never what stands before it.
     """
     direct = request.client.host if request.client else ""
-    if direct not in proxies:
-        return direct
-    written = [p.strip() for line in request.headers.getlist("x-forwarded-for") for p in line.split(",")]
-    return next((p for p in reversed(written) if p and p not in proxies), direct)
+    caller = address_of(direct)
+    if caller is None or not within(caller, proxies):
+        return str(caller or direct)
+    written = [p for line in request.headers.getlist("x-forwarded-for") for p in line.split(",")]
+    for text in reversed(written[-HOPS:]):
+        hop = address_of(text)
+        if hop is None:
+            break
+        if not within(hop, proxies):
+            return str(hop)
+    return str(caller)
 
 
 class Throttle:
-    """Counts what went wrong, by address; closed for an address with too much of it.
+    """Counts what went wrong, by address (IPv6: by network); closed for an address with too much of it.
     Remembers a bounded number of addresses."""
 
     def __init__(self, most: int, seconds: float, *, addresses: int = 10_000) -> None:
@@ -70,6 +82,7 @@ class Throttle:
 
     def closed(self, peer: str) -> bool:
         """Did this address make too many mistakes lately (``most`` within ``seconds``)?"""
+        peer = crowd_of(peer)
         if peer not in self._wrong:
             return False
         now = time.monotonic()  # noqa: TID251 - guesses are counted in real time
@@ -86,7 +99,7 @@ class Throttle:
 
     def count(self, peer: str) -> None:
         """Count one more mistake of this address."""
-        now = time.monotonic()  # noqa: TID251 - guesses are counted in real time
+        peer, now = crowd_of(peer), time.monotonic()  # noqa: TID251 - guesses are counted in real time
         times = [t for t in self._wrong.pop(peer, []) if now - t < self.seconds]
         self._wrong[peer] = [*times, now][-self.most :]
         while len(self._wrong) > self.addresses:

@@ -42,6 +42,37 @@ def test_who_calls(client, lines, peer) -> None:
     assert peer_of(request(client, *lines), PROXIES) == peer
 
 
+NETWORKS = ("10.0.0.0/8", "2001:db8:ff::/48")
+
+
+@pytest.mark.parametrize(
+    ("client", "lines", "peer"),
+    [
+        ("10.200.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("::ffff:10.200.0.1", ["198.51.100.1, 10.3.3.3:80"], "198.51.100.1"),  # a socket of both families
+        ("2001:db8:ff::1", ["[2001:db8::7]:443"], "2001:db8::7"),
+        ("10.0.0.1", ["198.51.100.1:4711"], "198.51.100.1"),
+        ("10.0.0.1", ["::ffff:198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["1.1.1.1, unknown"], "10.0.0.1"),  # the proxy does not know: nobody else is believed
+        ("10.0.0.1", ["1.1.1.1, "], "10.0.0.1"),
+        ("10.0.0.1", ["junk-1"], "10.0.0.1"),  # another text is not another caller
+        ("10.0.0.1", [", ".join(["10.0.0.2"] * 5000)], "10.0.0.1"),
+        ("::ffff:203.0.113.9", ["198.51.100.1"], "203.0.113.9"),
+    ],
+)
+def test_who_calls_behind_networks_of_proxies(client, lines, peer) -> None:
+    """Whatever form it is written in."""
+    assert peer_of(request(client, *lines), NETWORKS) == peer
+
+
+def test_neighbours_in_one_network_are_no_fresh_callers() -> None:
+    """A customer's network has more addresses than anybody can count."""
+    throttle = guard.Throttle(3, 60.0)
+    for i in range(3):
+        throttle.count(f"2001:db8:1:2::{i}")
+    assert throttle.closed("2001:db8:1:2:ffff::9") and not throttle.closed("2001:db8:1:3::1")
+
+
 def asked(chunks, *, headers=(), limit=100, app=None):
     """(status, what the app read) of a request whose body comes in these parts; ``None`` is a part that never comes."""
     read, answers = [], []

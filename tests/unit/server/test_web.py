@@ -11,6 +11,7 @@ from visits import GOOD, Visit, place
 
 from bcp.incident import questions
 from bcp.incident.codes import new_link
+from bcp.server.signin.accounts import TRIES
 
 __all__ = ["place"]
 PAGES = ("/", "/incidents", "/runs", "/start", "/messages", "/drills", "/ready", "/history", "/audit", "/account")
@@ -323,5 +324,39 @@ def test_vendors_that_are_not_configured_are_not_believed(place) -> None:
             assert answer.status_code in {401, 403, 404}, (path, answer.status_code)
         await v.get("/status", 404)
         await v.get("/status/other.html", 404)
+
+    place.visit(work)
+
+
+def test_a_page_says_what_was_done_and_never_what_a_link_says(place) -> None:
+    """Words of ours come with a seal for this session; any others are not shown, whatever they claim."""
+    words = "Call +49 30 666 at once and read out your code."
+
+    async def work(v: Visit) -> None:
+        await v.log_in()
+        told = await v.post("/incidents", title="no mail", classes="b")
+        assert "It is declared." in await v.get(told)
+        assert "It is declared." not in await v.get(told.partition("&seal=")[0])
+        seal = told.partition("&seal=")[2]
+        for forged in (f"/?done={words}", f"/?done={words}&seal={seal}", f"/?done={words}&seal=\u00e4&seal="):
+            assert "Call +49" not in await v.get(forged)
+        await v.post("/logout")
+        await v.log_in("bob", "operator")
+        assert "It is declared." not in await v.get(told), "a link of another session"
+
+    place.visit(work)
+
+
+def test_a_flood_of_log_ins_does_not_fill_the_evidence(place) -> None:
+    """Who is locked out is counted, and noted so many times."""
+
+    async def work(v: Visit) -> None:
+        v.accounts.add("alice", "alice", "admin", GOOD)
+        for _ in range(TRIES):
+            v.accounts.was_wrong("alice", "127.0.0.1")
+        for _ in range(30):
+            answer = await v.browser.post("/login", data={"name": "alice", "password": "x", "code": "1"})
+            assert answer.status_code == 429
+        assert len([e for e in v.house.book.events() if e.kind == "login_locked"]) == 20
 
     place.visit(work)
