@@ -305,3 +305,18 @@ def test_hostile_users(tmp_path) -> None:
     )
     assert list(people) == ["a"]
     assert wrong(tmp_path, "x.json", users({"userName": []}))[0][1] == "contact.id"
+
+
+def test_a_no_is_matched_or_refused_and_never_silent(tmp_path) -> None:
+    """``e-mail`` is ``email``; what is no kind and no channel here would spare nobody, and nobody would know."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,optout\nann,E-Mail;SMS;calls;Team-Room\nben,e mail\n")
+    ann, ben = load_people(path, {"team-room": {}}).people
+    assert ann.optout == ("email", "sms", "voice", "team-room") and ben.optout == ("email",)
+    path.write_text("id,optout\nann,emial\nben,sms\n")
+    assert load_people(path).people[0].optout == ("emial",), "a file alone cannot know the channels"
+    with pytest.raises(Invalid) as caught:
+        load_people(path, {"team-room": {}})
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.rule) == (2, "contact.optout") and "'emial'" in problem.message
+    assert problem.hint == "Write one of: sms, voice, email, chat, page; or a channel: team-room."
