@@ -19,7 +19,7 @@ from bcp.kernel.log import logger
 from bcp.kernel.peers import is_here
 from bcp.pages.render import STATIC
 from bcp.ready.words import prometheus as readiness_metrics
-from bcp.server.console import authenticator, deeds, drills, front, links, login, pages, readiness, runs
+from bcp.server.console import authenticator, deeds, drills, front, links, login, oidc, pages, readiness, runs
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api, api_deeds, api_drills
@@ -116,8 +116,8 @@ def _console(app: FastAPI) -> None:
         app.add_route(path, deed(role, act), methods=["POST"])
     app.add_route("/login", login.show, methods=["GET"])
     app.add_route("/login", login.enter, methods=["POST"])
-    app.add_route("/login/oidc", login.oidc_begin, methods=["GET"])
-    app.add_route("/login/oidc/return", login.oidc_end, methods=["GET"])
+    app.add_route("/login/oidc", oidc.begin, methods=["GET"])
+    app.add_route("/login/oidc/return", oidc.end, methods=["GET"])
     app.add_route("/login/passkey/begin", login.passkey_login_begin, methods=["POST"])
     app.add_route("/login/passkey/finish", login.passkey_login_finish, methods=["POST"])
     app.add_route("/account/passkey/begin", login.passkey_add_begin, methods=["POST"])

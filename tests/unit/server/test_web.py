@@ -335,14 +335,14 @@ def test_a_page_says_what_was_done_and_never_what_a_link_says(place) -> None:
     async def work(v: Visit) -> None:
         await v.log_in()
         told = await v.post("/incidents", title="no mail", classes="b")
-        assert "It is declared." in await v.get(told)
-        assert "It is declared." not in await v.get(told.partition("&seal=")[0])
+        assert "The outage is declared." in await v.get(told)
+        assert "The outage is declared." not in await v.get(told.partition("&seal=")[0])
         seal = told.partition("&seal=")[2]
         for forged in (f"/?done={words}", f"/?done={words}&seal={seal}", f"/?done={words}&seal=\u00e4&seal="):
             assert "Call +49" not in await v.get(forged)
         await v.post("/logout")
         await v.log_in("bob", "operator")
-        assert "It is declared." not in await v.get(told), "a link of another session"
+        assert "The outage is declared." not in await v.get(told), "a link of another session"
 
     place.visit(work)
 
