@@ -25,7 +25,7 @@ from bcp.server.daemon import Daemon
 from bcp.server.doors import api, api_deeds, api_drills
 from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.callers import Callers
-from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
+from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of, shown
 from bcp.server.doors.hooks import Hooks
 from bcp.server.doors.relays import Relays
 from bcp.server.signin.accounts import Accounts
@@ -131,7 +131,7 @@ def _errors(app: FastAPI) -> None:
         return JSONResponse(body, http_status(error))
 
     async def unexpected(request: Request, error: Exception) -> Response:
-        LOG.error("unexpected, at %s", request.url.path, exc_info=error)
+        LOG.error("unexpected, at %s", shown(request.url.path), exc_info=error)
         return JSONResponse({"detail": "it failed here; see the log", "hint": "", "rule": ""}, 500)
 
     async def invalid(request: Request, error: Exception) -> Response:

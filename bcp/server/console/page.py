@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -22,7 +23,7 @@ from bcp.pages.render import page
 from bcp.pages.words import USUAL, known_language
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import TooLarge, TooSlow, read
-from bcp.server.doors.guard import Throttle, peer_of
+from bcp.server.doors.guard import Throttle, peer_of, shown
 from bcp.server.signin import device
 from bcp.server.signin.accounts import Accounts, Session
 from bcp.server.signin.challenge import Challenges
@@ -48,6 +49,8 @@ class Site:
         self.device_cookie = "__Host-bcp-device" if self.secure else "bcp_device"
         self.challenges, self.desk = Challenges(accounts.key), Desk()
         self.noise = Throttle(20, 300.0)
+        self.listening: Counter[str] = Counter()
+        """How many pages of a person listen for news."""
         self._provider: tuple[float, str, dict[str, Any] | None] = (0.0, "", None)
 
     def page(
@@ -224,7 +227,7 @@ def guarded(role: str, view: View) -> Callable[[Request], Awaitable[Response]]:
             first = error.problems[0] if isinstance(error, Invalid) and error.problems else error
             return site.problem(request, session, status, HEADINGS.get(status, "It failed"), first.message, first.hint)
         except Exception:
-            LOG.exception("unexpected, at %s", request.url.path)
+            LOG.exception("unexpected, at %s", shown(request.url.path))
             return site.problem(
                 request,
                 session,

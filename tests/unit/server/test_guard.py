@@ -11,7 +11,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from bcp.server.doors import guard
-from bcp.server.doors.guard import Guard, GuardedProtocol, fit_descriptors, peer_of
+from bcp.server.doors.guard import Guard, GuardedProtocol, fit_descriptors, headers_of, peer_of
 
 PROXIES = ("10.0.0.1", "10.0.0.2")
 
@@ -63,6 +63,12 @@ NETWORKS = ("10.0.0.0/8", "2001:db8:ff::/48")
 def test_who_calls_behind_networks_of_proxies(client, lines, peer) -> None:
     """Whatever form it is written in."""
     assert peer_of(request(client, *lines), NETWORKS) == peer
+
+
+def test_a_header_that_stands_twice_is_both() -> None:
+    """A second signature beside the first is none that holds, whichever a reader would take."""
+    raw = [(b"X-Sig", b"a"), (b"x-sig", b"b"), (b"Host", b"h")]
+    assert headers_of(Request({"type": "http", "headers": raw})) == {"x-sig": "a, b", "host": "h"}
 
 
 def test_neighbours_in_one_network_are_no_fresh_callers() -> None:
