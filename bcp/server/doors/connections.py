@@ -23,6 +23,9 @@ HEAD_BYTES = 65_536
 """Of a request line with its headers."""
 RESERVED = 160
 """Descriptors for everything but connections: books, runs, vendors, DNS."""
+AT_ONCE, WAITING = 16, 2048
+"""Connections that are taken in one turn of the loop (asyncio takes a whole backlog, some turns before they are counted
+here: a burst of them took the last descriptor and with it the daemon), and those that wait in the system until then."""
 
 
 class GuardedProtocol(HttpToolsProtocol):

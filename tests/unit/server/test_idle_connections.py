@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 
 import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from bcp.server.doors import connections
-from bcp.server.doors.connections import GuardedProtocol
+from bcp.server.doors.connections import RESERVED, WAITING, GuardedProtocol
+from bcp.server.serve import config_of
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -170,3 +173,34 @@ def test_trailers_without_an_end_are_cut_off() -> None:
         assert wire.is_closing()
 
     play(work, never)
+
+
+def test_a_burst_of_connections_leaves_descriptors_for_the_rest(monkeypatch) -> None:
+    """They are counted some turns after the system gave them: a whole backlog at once took the last descriptor."""
+    monkeypatch.setattr(GuardedProtocol, "most", 8)
+    config, most = config_of(never, "127.0.0.1", 0), []
+    config.load()
+
+    class Counted(GuardedProtocol):
+        def connection_made(self, transport) -> None:
+            most.append(0 if len(most) % 8 else len(os.listdir("/proc/self/fd")))
+            super().connection_made(transport)
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            made = await asyncio.get_running_loop().create_server(
+                lambda: Counted(config, ServerState(), {}), sock=door, backlog=config.backlog
+            )
+            door.listen(WAITING)
+            clients = [socket.create_connection(door.getsockname()) for _ in range(200)]
+            before = len(os.listdir("/proc/self/fd"))
+            while len(most) < len(clients):
+                await asyncio.sleep(0)
+            made.close()
+            for one in clients:
+                one.close()
+            while GuardedProtocol.alive:
+                await asyncio.sleep(0)
+        assert max(most) - before < GuardedProtocol.most + RESERVED
+
+    asyncio.run(asyncio.wait_for(main(), 20))
