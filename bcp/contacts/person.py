@@ -110,13 +110,15 @@ def check_email(text: str) -> tuple[str, str]:
     if not text:
         return "", ""
     local, at, domain = text.rpartition("@")
-    if not at or "." not in domain or not _LOCAL.match(local):
+    if not at or "." not in domain or not _LOCAL.match(local) or "" in local.split("."):
         return "", "is not one"
     if not local.isascii():
         return "", "has letters before the @ that many mail servers refuse (RFC 6531): give another one"
     try:
         ascii_domain = idna.encode(domain.removesuffix("."), uts46=True).decode().lower()
     except (idna.IDNAError, UnicodeError):
+        return "", "has a domain that cannot be one"
+    if ascii_domain.rpartition(".")[2].isdigit():  # no top-level domain is a number (RFC 3696 section 2)
         return "", "has a domain that cannot be one"
     return f"{local}@{ascii_domain}", ""
 
