@@ -43,9 +43,10 @@ def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else th
     """Check a contacts file, or the configured one."""
     from bcp.contacts.load import load_people
 
-    file = file or make_app().settings.contacts.file
+    app = _app_if_any() if file else make_app()
+    file = file or (app.settings.contacts.file if app is not None else None)
     if file:
-        read = load_people(file).whole()
+        read = load_people(file, app.settings.channels if app is not None else None).whole()
         people, warnings = read.people, [str(p) for p in read.doubts]
     else:
         people, warnings = tuple(make_app().people.directory.contacts), []
@@ -55,6 +56,14 @@ def check(file: Annotated[Path | None, typer.Argument(help="CSV or YAML; else th
     verdict = "nothing wrong" if not warnings else f"{len(warnings)} to look at"
     text = "\n".join([f"{plural_of(len(people))}, {phones} with a phone, {verdict}.", *warnings[:20]])
     render.emit("bcp.contacts/1", {"people": len(people), "phones": phones, "warnings": warnings}, text)
+
+
+def _app_if_any() -> App | None:
+    """The configuration, where there is one: a file can be checked before there is."""
+    try:
+        return make_app()
+    except Invalid:
+        return None
 
 
 def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] = False) -> None:
@@ -108,7 +117,7 @@ def sync(
     link = ""
     before = read_snapshot(path, app.people.contact_keys())[0] if path.exists() else ()
     if file:
-        read = load_people(file).whole()
+        read = load_people(file, app.settings.channels).whole()
         people, source, bad = read.people, f"file {file.name}", [str(p) for p in read.doubts]
     else:
         people, bad, link = _from_graph(app, before, full=full)

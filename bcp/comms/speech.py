@@ -79,7 +79,7 @@ def clock(hour: int, minute: int, language: str) -> str:
 def digits(text: str, language: str) -> str:
     """Digit by digit, in groups as they were written."""
     words = _DE if language.startswith("de") else _EN
-    groups = [" ".join(words[int(c)] for c in part if c.isdigit()) for part in re.split(r"[ ()/-]+", text)]
+    groups = [" ".join(words[int(c)] for c in part if c.isdecimal()) for part in re.split(r"[ ()/-]+", text)]
     plus = "plus, " if text.startswith("+") else ""
     return plus + ", ".join(g for g in groups if g)
 

@@ -4,6 +4,7 @@ one person a line, comma, semicolon or tab."""
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 from bcp.contacts.row import COLUMNS, LISTS, Row, Sheet, lines_of, read_text
@@ -35,17 +36,21 @@ def csv_sheet(path: Path) -> Sheet:
 
 
 def _joined(path: Path, row: Row) -> list[Problem]:
-    """A list with commas and no semicolon is one name, and whoever wrote it may have meant several: then the person is
-    in none of these groups, and is told nothing."""
+    """A list with commas or bars and no semicolon is one name, and whoever wrote it may have meant several: then the
+    person is in none of these groups, and is told nothing."""
     return [
         Problem(
             f"{row.values.get('id', '')}: {key}: {text!r} is read as one name",
-            str(path), row.line, 1, f"Several are separated by ';': {';'.join(t.strip() for t in text.split(','))}",
+            str(path), row.line, 1, f"Several are separated by ';': {_parted(text)}",
             "contact.list", "warning",
         )
         for key in LISTS
-        if "," in (text := row.values.get(key) or "") and ";" not in text
+        if re.search("[,|]", text := row.values.get(key) or "") and ";" not in text
     ]  # fmt: skip
+
+
+def _parted(text: str) -> str:
+    return ";".join(t.strip() for t in re.split("[,|]", text))
 
 
 def _header(path: Path, lines: list[str]) -> tuple[int, str]:
@@ -81,6 +86,7 @@ def _row(number: int, line: str, columns: list[str], delimiter: str) -> Row:
     cells = _cells(line, delimiter)
     if isinstance(cells, str):
         hint = "A quote opens and closes a cell in its line; a quote inside of one is written twice."
+        hint = "Save it as CSV UTF-8." if "NUL" in cells else hint
         return Row(number, {}, cells, hint)
     extra = cells[len(columns) :]
     if any(c.strip() for c in extra):

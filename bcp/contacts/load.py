@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,9 @@ class Loaded:
         return self
 
 
-def load_people(path: Path) -> Loaded:
+def load_people(path: Path, channels: Collection[str] | None = None) -> Loaded:
     """Read a contacts file: ``.csv``, ``.ldif``, ``.json`` (SCIM), or YAML (a list, or a mapping with ``contacts:``).
+    ``channels``: those that there are, where it is known.
 
     Raises:
         Invalid: with the line of every bad entry.
@@ -56,7 +58,7 @@ def load_people(path: Path) -> Loaded:
     seen: dict[str, str] = {}
     problems: list[Problem] = []
     for row in sheet.rows:
-        found = contact_of(row, str(path))
+        found = contact_of(row, str(path), channels)
         if isinstance(found, Problem):
             problems.append(found)
         elif (first := seen.setdefault(found.id.casefold(), found.id)) in contacts:

@@ -9,6 +9,8 @@ from typing import Any
 
 _MOBILE = (1, 2)
 """``PhoneNumberType``: mobile, and fixed line or mobile."""
+_SERVICE = (4, 5, 8, 10)
+"""Premium rate, shared cost, pager, voicemail."""
 _E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
 _TRUNK = re.compile(r"^(\+\s*\d{1,3})\s*(?:\(\s*0+\s*\)\s*)+")
 """``+49 (0)170``: the zero is dialled inside the country only and is no part of the number. Only there: a bracket that
@@ -99,6 +101,8 @@ def _known(compact: str) -> tuple[str, str]:
     number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     if not phonenumbers.is_valid_number(parsed) and not _is_fictional(number):
         return "", "is not valid in its country"
+    if phonenumbers.number_type(parsed) in _SERVICE:
+        return "", "is a service or premium number, which is nobody's own and cannot be texted: give a direct number"
     if _is_doubled(parsed):
         return "", "seems to have its country code twice: write it once"
     return number, ""

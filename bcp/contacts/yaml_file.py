@@ -52,6 +52,12 @@ def _text(document: Document, path: Path_, value: Any) -> str | list[str] | Row 
         return value
     if isinstance(value, list) and key in LISTS and all(isinstance(v, str) for v in value):
         return value
+    if isinstance(value, (list, dict)):
+        listed = key in LISTS and isinstance(value, list)
+        text = (
+            f"{key}: not every name in the list is text" if listed else f"{key} is a {type(value).__name__}, not text"
+        )
+        return Row(line, {}, text, "Put each in quotes." if listed else "Give one, as text.", "contact.text")
     written = _as_written(document, path)
     if key == "phone" and isinstance(value, int) and not isinstance(value, bool):
         if written.startswith("+"):

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from bcp.contracts.plugin import Configured, Duration, Model, PluginSettings
+from bcp.contracts.plugin import Configured, Duration, Model, PluginSettings, Proxy
 from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.peers import is_private_way
 from bcp.kernel.secret import Secret
 from bcp.kernel.text import one_line
 
@@ -75,12 +76,19 @@ class JwtAuth(Model):
     role: str = ""
     """App role that the token must carry."""
 
+    @field_validator("keys")
+    @classmethod
+    def _keys(cls, value: str) -> str:
+        if "://" in value and not is_private_way(value):
+            raise ValueError("write https://... or a file: whoever alters the keys on the way can sign as the provider")
+        return value
+
 
 class ProxyAuth(Model):
     """A client certificate that a proxy in front of us has checked (mTLS)."""
 
-    from_: Annotated[list[str], Field(alias="from", min_length=1)]
-    """Addresses of the proxies. From anybody else the headers mean nothing."""
+    from_: Annotated[list[Proxy], Field(alias="from", min_length=1)]
+    """Addresses or networks of the proxies. From anybody else the headers mean nothing."""
     header: str = "X-Client-Verify"
     """Header in which the proxy says how the check went."""
     value: str = "SUCCESS"

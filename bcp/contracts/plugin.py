@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from bcp.contracts.descriptor import Plugin
 from bcp.kernel.described import add_descriptions
+from bcp.kernel.peers import network_of, proxy_network
 from bcp.kernel.units import parse_duration
 
 
@@ -30,6 +31,12 @@ Duration = Annotated[
     ),
 ]
 """Seconds inside, ``30m`` outside."""
+
+Network = Annotated[str, AfterValidator(network_of)]
+"""An address or a network of addresses, such as ``10.0.0.0/8``."""
+
+Proxy = Annotated[str, AfterValidator(proxy_network)]
+"""The same, of proxies that are believed."""
 
 
 class Model(BaseModel):

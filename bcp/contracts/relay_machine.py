@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
-from bcp.contracts.plugin import Duration, Model
+from bcp.contracts.plugin import Duration, Model, Network
 from bcp.kernel.names import domain_name, host_name
 from bcp.kernel.placeholder import host_word, host_words
 from bcp.kernel.secret import Secret
@@ -125,7 +124,7 @@ class RelayMachine(Model):
     """`rspamd` marks mail with headers, and never refuses it."""
     blocklists: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(\*\d+)?$")]] = Field(default_factory=list)
     """DNS blocklists for postscreen. None: everybody is heard."""
-    admin_from: list[str] = Field(default_factory=list)
+    admin_from: list[Network] = Field(default_factory=list)
     """Networks that may use SSH. None: all."""
     ssh_keys: list[Annotated[str, StringConstraints(pattern=r"^(ssh|ecdsa|sk-)[A-Za-z0-9@. +/=_-]+$")]] = Field(
         default_factory=list
@@ -146,11 +145,6 @@ class RelayMachine(Model):
     @classmethod
     def _hosts(cls, value: dict[str, str]) -> dict[str, str]:
         return {domain_name(d): host_name(h).rstrip(".") for d, h in value.items()}
-
-    @field_validator("admin_from")
-    @classmethod
-    def _networks(cls, value: list[str]) -> list[str]:
-        return [str(ip_network(text)) for text in value]
 
     @property
     def minfree(self) -> int:

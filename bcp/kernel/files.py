@@ -20,7 +20,8 @@ def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         make_private(path.parent)
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        scratch.unlink(missing_ok=True)  # never into a file that somebody else put there: it would be theirs to read
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as out:
             out.write(raw)
             out.flush()

@@ -51,7 +51,7 @@ class BoundedContext(Context):
 
 
 class _Bounded(NodeTransformer):
-    """Makes loops, joinings and comparisons pay."""
+    """Makes loops, joinings, comparisons and slices pay."""
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # Jinja2's name
         if node.name.startswith("_"):
@@ -74,6 +74,19 @@ class _Bounded(NodeTransformer):
         node.expr = _filter(node.expr, _WEIGH)
         for operand in node.ops:
             operand.expr = _filter(operand.expr, _WEIGH)
+        return node
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:
+        """``is eq``, ``is in`` and the like compare, too."""
+        self.generic_visit(node)
+        if node.args:
+            node.node, node.args = _filter(node.node, _WEIGH), [_filter(a, _WEIGH) for a in node.args]
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Slice):
+            node.node = _filter(node.node, _WEIGH)
         return node
 
 

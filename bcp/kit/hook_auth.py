@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bcp.contracts.hook import BasicAuth, Hook, HookAuth, JwtAuth, ProxyAuth, Received, Unauthentic
+from bcp.kernel.peers import address_of, within
 from bcp.kernel.secret import Secret
 from bcp.kit.jwks import Keys
 
@@ -112,7 +113,7 @@ def fresh(moment: str, now: float, window_s: float) -> bool:
 
 
 def _proxy(received: Received, wanted: ProxyAuth) -> bool:
-    if received.peer not in wanted.from_:
+    if not within(address_of(received.peer), wanted.from_):
         return False
     well = hmac.compare_digest(received.headers.get(wanted.header.lower(), "").encode(), wanted.value.encode())
     return well and received.headers.get(wanted.subject_header.lower(), "") in wanted.subjects

@@ -10,6 +10,7 @@ from typing import Any
 
 from bcp.kernel.errors import StorageError
 from bcp.kernel.files import write_atomic
+from bcp.kernel.peers import is_private_way
 from bcp.kit.body import read_whole
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
@@ -85,7 +86,7 @@ class Keys:
                 return
 
     async def _fetch(self) -> str:
-        if not self.source.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        if not is_private_way(self.source):
             return _text_of(Path(self.source))
         import aiohttp
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -69,7 +70,10 @@ class Site:
     def _alone(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / ".lock").open("w") as handle, alone(handle.fileno()):
+            # Ours alone: whoever may read it could hold it; and never through a link that somebody put there.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(self.folder / ".lock", flags, 0o600), "r+b") as handle, alone(handle.fileno()):
+                os.fchmod(handle.fileno(), 0o600)
                 yield
         except OSError as error:
             raise StorageError(

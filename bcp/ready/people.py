@@ -70,6 +70,10 @@ class ContactFacts:
     taken_at: float = 0.0
     """When it was made; 0: it is a file that is read as it is."""
     max_age_s: float = field(default=7 * 86_400.0)
+    unheard: Mapping[str, str] = field(default_factory=dict)
+    """Who has opted out of what there is not."""
+    ways: str = ""
+    """What there is."""
 
 
 def contacts(facts: ContactFacts, now: float) -> list[Check]:
@@ -77,6 +81,11 @@ def contacts(facts: ContactFacts, now: float) -> list[Check]:
     if not facts.count:
         return [Check("contacts", "", "fail", "there is nobody in the contacts", "Add people: contacts: in bcp.yaml.")]
     out = [Check("contacts", "", "ok", f"{facts.count} people in {facts.source or 'the contacts'}")]
+    if facts.unheard:
+        who, what = next(iter(facts.unheard.items()))
+        more = f", and {len(facts.unheard) - 1} more of such" if len(facts.unheard) > 1 else ""
+        text = f"{who} has opted out of {what!r}, which is neither a kind of channel nor a channel{more}"
+        out.append(Check("contacts-optout", "", "risk", text, f"Write one of: {facts.ways}."))
     age = now - facts.taken_at
     if facts.taken_at:
         old = age > facts.max_age_s

@@ -27,7 +27,7 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
     """
     import uvicorn
 
-    from bcp.server.doors.guard import GuardedProtocol, fit_descriptors
+    from bcp.server.doors.connections import WAITING, fit_descriptors
     from bcp.server.doors.traces import set_up
     from bcp.server.web import web
 
@@ -37,13 +37,7 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
     app = web(daemon)
     daemon.loops += app.state.callers.loops()
     set_up(app, daemon.settings.traces)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, host=host, port=port, http=GuardedProtocol, ws="none", lifespan="off", log_config=None,
-            access_log=False, server_header=False, proxy_headers=False,
-            timeout_keep_alive=15, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=65_536,
-        )
-    )  # fmt: skip
+    server = uvicorn.Server(config_of(app, host, port))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -57,6 +51,8 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
             dog = group.create_task(watchdog(daemon.sight))
             while not server.started and not serving.done():
                 await asyncio.sleep(0.01)  # noqa: TID251 - until the socket listens
+            for one in sockets if server.started else ():
+                one.listen(WAITING)
             notify("READY=1")
             ready(f"http://{daemon.settings.listen}")
             await asyncio.wait([group.create_task(ended.wait()), working, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -71,6 +67,19 @@ async def serve(configuration: Configuration, path: Path, ready: Callable[[str],
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
     return 0
+
+
+def config_of(app: Any, host: str, port: int) -> Any:
+    """How uvicorn is to serve."""
+    import uvicorn
+
+    from bcp.server.doors.connections import AT_ONCE, KEEP_S, GuardedProtocol
+
+    return uvicorn.Config(
+        app, host=host, port=port, http=GuardedProtocol, ws="none", lifespan="off", log_config=None,
+        access_log=False, server_header=False, proxy_headers=False, backlog=AT_ONCE,
+        timeout_keep_alive=int(KEEP_S), timeout_graceful_shutdown=5, h11_max_incomplete_event_size=65_536,
+    )  # fmt: skip
 
 
 async def _served(server: Any, sockets: list[Any]) -> None:

@@ -16,22 +16,22 @@ from bcp.deeds.status import http_status
 from bcp.detect.history import prometheus
 from bcp.kernel.errors import BcpError, Invalid, Refused
 from bcp.kernel.log import logger
+from bcp.kernel.peers import is_here
 from bcp.pages.render import STATIC
 from bcp.ready.words import prometheus as readiness_metrics
-from bcp.server.console import authenticator, deeds, drills, front, links, login, pages, readiness, runs
+from bcp.server.console import authenticator, deeds, drills, front, links, login, oidc, pages, readiness, runs
 from bcp.server.console.page import Site, deed, guarded
 from bcp.server.daemon import Daemon
 from bcp.server.doors import api, api_deeds, api_drills
 from bcp.server.doors.body import TooLarge, TooSlow, read
 from bcp.server.doors.callers import Callers
-from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of
+from bcp.server.doors.guard import Guard, GuardedProtocol, HooksFirst, peer_of, shown
 from bcp.server.doors.hooks import Hooks
 from bcp.server.doors.relays import Relays
 from bcp.server.signin.accounts import Accounts
 from bcp.settings.families import alone
 
 LOG = logger(__name__)
-LOCAL = {"127.0.0.1", "::1"}
 STATUS_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
@@ -115,8 +115,8 @@ def _console(app: FastAPI) -> None:
         app.add_route(path, deed(role, act), methods=["POST"])
     app.add_route("/login", login.show, methods=["GET"])
     app.add_route("/login", login.enter, methods=["POST"])
-    app.add_route("/login/oidc", login.oidc_begin, methods=["GET"])
-    app.add_route("/login/oidc/return", login.oidc_end, methods=["GET"])
+    app.add_route("/login/oidc", oidc.begin, methods=["GET"])
+    app.add_route("/login/oidc/return", oidc.end, methods=["GET"])
     app.add_route("/login/passkey/begin", login.passkey_login_begin, methods=["POST"])
     app.add_route("/login/passkey/finish", login.passkey_login_finish, methods=["POST"])
     app.add_route("/account/passkey/begin", login.passkey_add_begin, methods=["POST"])
@@ -130,7 +130,7 @@ def _errors(app: FastAPI) -> None:
         return JSONResponse(body, http_status(error))
 
     async def unexpected(request: Request, error: Exception) -> Response:
-        LOG.error("unexpected, at %s", request.url.path, exc_info=error)
+        LOG.error("unexpected, at %s", shown(request.url.path), exc_info=error)
         return JSONResponse({"detail": "it failed here; see the log", "hint": "", "rule": ""}, 500)
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -164,7 +164,8 @@ async def metrics(request: Request) -> Response:
     """Prometheus' text format. From this machine, or with a token that may read."""
     daemon: Daemon = request.app.state.daemon
     accounts: Accounts = request.app.state.accounts
-    local = (request.client.host if request.client else "") in LOCAL and "x-forwarded-for" not in request.headers
+    direct = request.client.host if request.client else ""
+    local = is_here(direct) and not {"x-forwarded-for", "forwarded"} & set(request.headers)
     token = accounts.token(request.headers.get("authorization", "").removeprefix("Bearer "))
     if not local and (token is None or "read" not in token.scopes):
         return PlainTextResponse("a token with the scope read is needed\n", 401)

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator
 
-from bcp.contracts.plugin import Duration, Model
+from bcp.contracts.plugin import Duration, Model, Proxy
+from bcp.kernel.peers import is_private_way
 from bcp.kernel.secret import Secret
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 class AskSettings(Model):
@@ -49,6 +49,13 @@ class OidcSettings(Model):
     claim: str = "email"
     """Which claim is compared with the e-mail address of an account."""
 
+    @field_validator("issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        if not is_private_way(value):
+            raise ValueError("write https://...: whoever alters what it says on the way can log in as anybody")
+        return value
+
 
 class ConsoleSettings(Model):
     """The console in the browser."""
@@ -79,8 +86,8 @@ class ServeSettings(Model):
     """Address and port. Put a proxy with TLS in front for everything that is not this machine."""
     public_url: str = ""
     """How people and vendors reach us, for links and signatures: `https://bcp.example.org`."""
-    proxies: list[str] = Field(default_factory=list)
-    """Addresses of proxies whose X-Forwarded-For is believed."""
+    proxies: list[Proxy] = Field(default_factory=list)
+    """Addresses or networks (`10.0.0.0/8`) of proxies whose X-Forwarded-For is believed."""
     key: Secret | None = None
     """Key that signs links and codes, 32 characters or more.
     Empty: a file in the state folder, made at the first start."""
@@ -122,16 +129,11 @@ class ServeSettings(Model):
     @field_validator("public_url")
     @classmethod
     def _url(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        if value and not re.fullmatch(r"https?://[^\s/?#@\\]+(/[^\s?#\\]*)?", value):
             raise ValueError("write the whole address, for example https://bcp.example.org")
-        return value.rstrip("/")
-
-    @model_validator(mode="after")
-    def _secure(self) -> ServeSettings:
-        url = self.public_url
-        if url.startswith("http://") and not url.removeprefix("http://").startswith(LOOPBACK):
+        if value and not is_private_way(value):
             raise ValueError("public_url must be https, except on this machine: approvals travel over it")
-        return self
+        return value.rstrip("/")
 
     def address(self) -> tuple[str, int]:
         """Host and port."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from bcp.contacts.directory import Audience, Directory
 from bcp.contacts.load import load_contacts
+from bcp.contacts.person import heard
 from bcp.contacts.snapshot import Keys, read_snapshot
 from bcp.contracts.contact import Contact
 from bcp.engine.gate import apart, shared
@@ -51,11 +52,10 @@ class People:
             people.update((p.id, p) for p in found)
         if c.file is not None:
             people.update((p.id, p) for p in load_contacts(c.file))
-        out = read_optouts(self.configuration.state)
-        people = {
-            i: replace(p, optout=(*p.optout, "sms")) if p.phone in out and "sms" not in p.optout else p
-            for i, p in people.items()
-        }
+        out, channels = read_optouts(self.configuration.state), self.settings.channels
+        for i, p in people.items():
+            noes = heard((*p.optout, "sms") if p.phone in out else p.optout, channels)
+            people[i] = replace(p, optout=noes) if noes != p.optout else p
         return Directory(tuple(people.values()), audiences, str(c.file or c.snapshot or ""), taken)
 
     def contact_keys(self) -> Keys:

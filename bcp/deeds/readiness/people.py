@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bcp.contacts.person import unheard
+from bcp.contacts.person import ways_of as written_ways
 from bcp.contracts.channel import Channel
 from bcp.contracts.contact import Contact
 from bcp.contracts.readiness import Check
@@ -13,9 +15,12 @@ from bcp.wiring import App
 
 
 async def contacts(app: App, scope: Scope) -> list[Check]:
-    """Are there any, and how old is what is known?"""
+    """Are there any, how old is what is known, and is every opt-out one of something?"""
     found = app.people.directory
-    facts = people.ContactFacts(len(found.contacts), _source(app), found.taken_at, app.settings.contacts.max_age)
+    names = app.settings.channels
+    lost = {c.id: words[0] for c in found.contacts if (words := unheard(c.optout, names))}
+    most = app.settings.contacts.max_age
+    facts = people.ContactFacts(len(found.contacts), _source(app), found.taken_at, most, lost, written_ways(names))
     return people.contacts(facts, app.clock.now())
 
 

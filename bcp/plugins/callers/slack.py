@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from bcp.contracts.caller import (
     Call,
@@ -122,13 +122,29 @@ def _button(payload: Any) -> Pressed:
     return Pressed("", "")
 
 
+def of_slack(url: str, api_url: str = "") -> bool:
+    """Does this address lead to Slack (or to what stands for it), whatever else it holds?"""
+    known = {("https", "hooks.slack.com", 443)} | ({_place(api_url)} if api_url else set())
+    return _place(url) in known
+
+
+def _place(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port; three nothings for what is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return "", "", 0
+    return parts.scheme, parts.hostname or "", port
+
+
 async def _say(url: str, text: str, api_url: str) -> None:
     """Tell the one who pressed, only them. The URL came in a payload: it must be Slack's own."""
     import aiohttp
 
     if not url:
         return
-    if not url.startswith(("https://hooks.slack.com/", *([api_url] if api_url else []))):
+    if not of_slack(url, api_url):
         LOG.warning("a response URL that is not Slack's was not called")
         return
     try:

@@ -39,7 +39,7 @@ async def offer(site: Site, request: Request, session: Session, form: Form) -> R
     site.accounts.check_lock(name, mine, alone=True)  # strangers' tries at the log-in are not theirs
     if not await in_thread(site.accounts.password_is, name, field(form, "password")):
         site.accounts.was_wrong(name, mine)
-        raise Refused("the present password is wrong", rule="old-password")
+        raise Refused("the current password is wrong", rule="old-password")
     return shown(site, request, session, Offered(name, pyotp.random_base32()))
 
 

@@ -37,7 +37,7 @@ async def answer(site: Site, request: Request, session: Session, form: Form) -> 
     """Yes or no to exactly the plan that the page showed."""
     said = field(form, "answer")
     if said not in {"yes", "no"}:
-        raise Invalid("answer yes or no")
+        raise Invalid("answer yes or no", hint="Go back and press one of the two buttons.")
     question = str(request.path_params["question"])
     checksum = field(form, "checksum") or "0" * 64  # a page without one has shown nothing
     given = Answer(said == "yes", question=question, checksum=checksum)
@@ -97,7 +97,7 @@ async def abort(site: Site, request: Request, session: Session, form: Form) -> R
             return to(f"/runs/{run}/abort", error.message)
         raise
     await note(site, session, "abort_asked_for", run=run)
-    return to(f"/runs/{run}", "People are asked about it." if done.asks else "The run was told to stop and undo.")
+    return to(f"/runs/{run}", "The approvers are asked." if done.asks else "The run was told to stop and undo.")
 
 
 async def failback(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -120,12 +120,12 @@ async def settle(site: Site, request: Request, session: Session, form: Form) -> 
     """A person's word about an effect in doubt."""
     said = field(form, "happened")
     if said not in {"yes", "no"}:
-        raise Invalid("say whether it happened")
+        raise Invalid("it was not said whether it happened", hint="Go back and press one of the two buttons.")
     run = run_id_of(site, request)
     found = Settle(run, field(form, "what"), said == "yes", field(form, "reason")[:500])
     done = await settling.settle(site.daemon.ground(), who_sits(session), found)
     await note(site, session, "settled", run=run, what=found.what, happened=said)
-    return to(f"/runs/{run}", f"{len(done.keys)} effect(s) settled. The run can be gone on with.")
+    return to(f"/runs/{run}", f"{len(done.keys)} effect(s) settled. The run can continue.")
 
 
 async def acknowledge(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -133,7 +133,7 @@ async def acknowledge(site: Site, request: Request, session: Session, form: Form
     done = await settling.acknowledge(site.daemon.ground(), who_sits(session), run_id_of(site, request))
     await note(site, session, "acknowledged", run=done.run)
     there = done.run in site.daemon.app.running.runs.ids()
-    return to(f"/runs/{done.run}" if there else "/runs", "Its target is free again.")
+    return to(f"/runs/{done.run}" if there else "/runs", "The next run need not wait.")
 
 
 async def resume(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -141,7 +141,7 @@ async def resume(site: Site, request: Request, session: Session, form: Form) -> 
     view = may_resume(site.daemon.ground(), who_sits(session), run_id_of(site, request))
     site.daemon.minder.take_over(site.daemon.app.running.runs.card(view.id))
     await note(site, session, "resume_asked_for", run=view.id)
-    return to(f"/runs/{view.id}", "It is gone on with.")
+    return to(f"/runs/{view.id}", "The run goes on.")
 
 
 async def send(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -157,7 +157,7 @@ async def stop(site: Site, request: Request, session: Session, form: Form) -> Re
     """Stop a send, never another run."""
     done = await stop_send(site.daemon.ground(), who_sits(session), field(form, "run"))
     await note(site, session, "abort_asked_for", run=done.run)
-    return to(f"/runs/{done.run}", "What has not left stays here.")
+    return to(f"/runs/{done.run}", "It was told to stop: what has not been sent stays here.")
 
 
 async def declare(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -165,7 +165,7 @@ async def declare(site: Site, request: Request, session: Session, form: Form) ->
     wanted = incidents.Declare(field(form, "title"), tuple(field(form, "classes").upper()))
     found = await incidents.declare(site.daemon.ground(), who_sits(session), wanted)
     site.daemon.hub.changed()
-    return to(f"/incidents/{found.id}", "It is declared.")
+    return to(f"/incidents/{found.id}", "The outage is declared.")
 
 
 async def give_word(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -190,7 +190,7 @@ async def close(site: Site, request: Request, session: Session, form: Form) -> R
             raise
         return to(f"/incidents/{incident}?mails=1", error.message)
     site.daemon.hub.changed()
-    return to(f"/incidents/{found.id}", "It is closed.")
+    return to(f"/incidents/{found.id}", "The incident is closed.")
 
 
 async def reopen(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -198,7 +198,7 @@ async def reopen(site: Site, request: Request, session: Session, form: Form) -> 
     wanted = incidents.Close(str(request.path_params["incident"]), field(form, "reason"))
     found = await incidents.reopen(site.daemon.ground(), who_sits(session), wanted)
     site.daemon.hub.changed()
-    return to(f"/incidents/{found.id}", "It is open again.")
+    return to(f"/incidents/{found.id}", "The incident is open again.")
 
 
 async def password(site: Site, request: Request, session: Session, form: Form) -> Response:
@@ -207,7 +207,7 @@ async def password(site: Site, request: Request, session: Session, form: Form) -
     site.accounts.check_lock(name, mine, alone=True)  # strangers' tries at the log-in are not theirs
     if not await in_thread(site.accounts.password_is, name, field(form, "old")):
         site.accounts.was_wrong(name, mine)
-        raise Refused("the present password is wrong", rule="old-password")
+        raise Refused("the current password is wrong", rule="old-password")
     await in_thread(site.accounts.set_password, name, field(form, "new"))
     await note(site, session, "password_changed")
     return to("/login")
@@ -220,7 +220,7 @@ async def remove_passkey(site: Site, request: Request, session: Session, form: F
     except ValueError as error:
         raise Invalid("this is no passkey") from error
     await note(site, session, "passkey_removed")
-    return to("/account", "The passkey is removed.")
+    return to("/account", "The passkey was removed.")
 
 
 async def note(site: Site, session: Session, kind: str, **data: str) -> None:

@@ -108,13 +108,13 @@ async def make(site: Site, request: Request, session: Session, form: Form) -> Re
     )
     wanted = New(kind, scene, play, field(form, "title"), tuple(field(form, "objectives").split()))
     found = await in_thread(writing.make, site.daemon.ground(), who_sits(session), wanted)
-    return to(f"/drills/{found}", "It is made.")
+    return to(f"/drills/{found}", "The exercise is made.")
 
 
 async def note(site: Site, request: Request, session: Session, form: Form) -> Response:
     """Something is written down."""
     kind, rating = field(form, "kind") or "observation", field(form, "rating")
-    stars = int(rating) if rating.isdigit() and kind == "feedback" else None
+    stars = int(rating) if rating.isascii() and rating.isdigit() and kind == "feedback" else None
     wanted = NoteOf(field(form, "text"), kind, field(form, "reaches"), stars)
     found = await in_thread(writing.note, site.daemon.ground(), who_sits(session), _name(request), wanted)
     return _back(site, found, "It is written down.")
@@ -153,7 +153,7 @@ async def close(site: Site, request: Request, session: Session, form: Form) -> R
     """Nothing more is written in it."""
     why = field(form, "unsigned")
     work = partial(writing.close, site.daemon.ground(), who_sits(session), _name(request), without=why)
-    return _back(site, await in_thread(work), "It is closed.")
+    return _back(site, await in_thread(work), "The record is closed.")
 
 
 async def cancel(site: Site, request: Request, session: Session, form: Form) -> Response:

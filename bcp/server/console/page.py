@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import hmac
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -21,7 +23,7 @@ from bcp.pages.render import page
 from bcp.pages.words import USUAL, known_language
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import TooLarge, TooSlow, read
-from bcp.server.doors.guard import peer_of
+from bcp.server.doors.guard import Throttle, peer_of, shown
 from bcp.server.signin import device
 from bcp.server.signin.accounts import Accounts, Session
 from bcp.server.signin.challenge import Challenges
@@ -46,6 +48,9 @@ class Site:
         self.cookie = "__Host-bcp" if self.secure else "bcp_session"
         self.device_cookie = "__Host-bcp-device" if self.secure else "bcp_device"
         self.challenges, self.desk = Challenges(accounts.key), Desk()
+        self.noise = Throttle(20, 300.0)
+        self.listening: Counter[str] = Counter()
+        """How many pages of a person listen for news."""
         self._provider: tuple[float, str, dict[str, Any] | None] = (0.0, "", None)
 
     def page(
@@ -53,7 +58,6 @@ class Site:
         **values: Any,
     ) -> Response:  # fmt: skip
         """A page. Those of the console are in English; ``language`` is for pages that anybody may get."""
-        told = {"done": request.query_params.get("done", "")[:200]} if session is not None else {"done": ""}
         here = "/" + request.url.path.split("/")[1]
         text = page(
             f"console/{name}",
@@ -66,13 +70,24 @@ class Site:
                 "error": "",
                 "next": "",
                 **self._who(session),
-                **told,
+                "done": self._done(request, session),
                 **values,
             },
             self.zone,
             known_language(language),
         )
         return HTMLResponse(text, status)
+
+    def _done(self, request: Request, session: Session | None) -> str:
+        """What was done: words of ours to this session, never what a link from elsewhere holds."""
+        text, seal = (request.query_params.get(name, "") for name in ("done", "seal"))
+        known = session is not None and hmac.compare_digest(self.mark(session, text).encode(), seal.encode())
+        return text if known else ""
+
+    def mark(self, session: Session, text: str) -> str:
+        """What shows that words are ours, and for this session."""
+        said = f"done\x1f{session.csrf}\x1f{text}".encode("utf-8", "replace")
+        return hmac.new(self.accounts.key, said, hashlib.sha256).hexdigest()[:32]
 
     def inner(self, name: str, session: Session, values: Mapping[str, Any]) -> str:
         """Only what changes of a page."""
@@ -170,12 +185,24 @@ def field(form: dict[str, list[str]], name: str) -> str:
     return (form.get(name) or [""])[0]
 
 
-def to(path: str, done: str = "") -> Response:
-    """Go there next, and say what was done."""
-    from urllib.parse import quote
+class Onward(RedirectResponse):
+    """Go there next. ``done``: what was done, which the next page says."""
 
-    sign = "&" if "?" in path else "?"
-    return RedirectResponse(path + (f"{sign}done={quote(done)}" if done else ""), 303)
+    def __init__(self, path: str, done: str = "") -> None:
+        super().__init__(path, 303)
+        self.path, self.done = path, done[:300]
+
+    def sealed(self, site: Site, session: Session) -> Response:
+        """With the words, in a form that only we can make."""
+        if not self.done:
+            return self
+        sign, said = "&" if "?" in self.path else "?", {"done": self.done, "seal": site.mark(session, self.done)}
+        return RedirectResponse(f"{self.path}{sign}{urlencode(said, quote_via=quote, errors='replace')}", 303)
+
+
+def to(path: str, done: str = "") -> Onward:
+    """Go there next, and say what was done."""
+    return Onward(path, done)
 
 
 def guarded(role: str, view: View) -> Callable[[Request], Awaitable[Response]]:
@@ -200,7 +227,7 @@ def guarded(role: str, view: View) -> Callable[[Request], Awaitable[Response]]:
             first = error.problems[0] if isinstance(error, Invalid) and error.problems else error
             return site.problem(request, session, status, HEADINGS.get(status, "It failed"), first.message, first.hint)
         except Exception:
-            LOG.exception("unexpected, at %s", request.url.path)
+            LOG.exception("unexpected, at %s", shown(request.url.path))
             return site.problem(
                 request,
                 session,
@@ -217,7 +244,6 @@ def deed(
     role: str, view: Callable[[Site, Request, Session, dict[str, list[str]]], Awaitable[Response]]
 ) -> Callable[[Request], Awaitable[Response]]:
     """The same for what changes something: from our own page only, with the session's token."""
-    import hmac
 
     async def checked(site: Site, request: Request, session: Session) -> Response:
         form = await site.form(request)
@@ -230,7 +256,8 @@ def deed(
                 "Nothing was done.",
                 "Load the page again and repeat it.",
             )
-        return await view(site, request, session, form)
+        answer = await view(site, request, session, form)
+        return answer.sealed(site, session) if isinstance(answer, Onward) else answer
 
     return guarded(role, checked)
 

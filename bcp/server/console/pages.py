@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bcp.comms.preview import shown
 from bcp.deeds import announce
@@ -21,6 +22,9 @@ from bcp.server.console.page import Site, in_thread
 from bcp.server.console.views import event_row, part, question_view, runs_of, word_form
 from bcp.server.signin.accounts import Session
 from bcp.store.sqlite.book import chain_damage
+
+STREAMS = 16
+"""Pages of one person that hear at once that something changed: each holds a connection."""
 
 
 async def incidents(site: Site, request: Request, session: Session) -> Response:
@@ -140,20 +144,26 @@ async def account(site: Site, request: Request, session: Session) -> Response:
 
 async def events(site: Site, request: Request, session: Session) -> Response:
     """Server-sent events: that something changed, not what. At most two a second; a session that ended gets none."""
-    hub = site.daemon.hub
+    hub, who = site.daemon.hub, session.user.name
+    if site.listening[who] >= STREAMS:
+        return PlainTextResponse("too many open pages\n", 429, headers={"Retry-After": "30"})
 
     async def stream() -> AsyncIterator[str]:
         seen = hub.version
-        yield "retry: 2000\n\n"
-        while not hub.closing:
-            fresh = await hub.wait(seen, 15.0)
-            if hub.closing or site.session(request) is None:
-                return
-            if fresh == seen:
-                yield ": still here\n\n"
-                continue
-            seen = fresh
-            yield f"event: changed\ndata: {seen}\n\n"
-            await asyncio.sleep(0.5)  # noqa: TID251 - a browser's real time
+        site.listening[who] += 1
+        try:
+            yield "retry: 2000\n\n"
+            while not hub.closing:
+                fresh = await hub.wait(seen, 15.0)
+                if hub.closing or site.session(request) is None:
+                    return
+                if fresh == seen:
+                    yield ": still here\n\n"
+                    continue
+                seen = fresh
+                yield f"event: changed\ndata: {seen}\n\n"
+                await asyncio.sleep(0.5)  # noqa: TID251 - a browser's real time
+        finally:
+            site.listening -= Counter([who])
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 SECONDS = 10.0
@@ -40,6 +40,6 @@ async def read(request: Request, limit: int) -> bytes:
                 out += chunk
                 if len(out) > limit:
                     raise TooLarge
-    except TimeoutError as error:
+    except (TimeoutError, ClientDisconnect) as error:  # whoever went away meanwhile reads no answer
         raise TooSlow from error
     return bytes(out)

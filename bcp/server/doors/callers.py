@@ -22,6 +22,7 @@ from bcp.kernel.log import logger
 from bcp.pages.words import known_language, words
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import read_or_refuse
+from bcp.server.doors.guard import headers_of
 from bcp.server.parts import tongue
 from bcp.server.parts.spoken import does_not_count, refused_in
 from bcp.store.files.inbox import add_answer
@@ -55,8 +56,8 @@ class Callers:
             return raw
         query = f"?{request.url.query}" if request.url.query else ""
         url = self.daemon.settings.public_url + request.url.path + query
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers.raw}
-        return await self._take(caller, Call(str(request.path_params["path"]), url, raw, headers, time.time()))  # noqa: TID251 - signatures age in real time
+        call = Call(str(request.path_params["path"]), url, raw, headers_of(request), time.time())  # noqa: TID251 - signatures age in real time
+        return await self._take(caller, call)
 
     async def _take(self, caller: Caller[Any], call: Call) -> Response:
         try:

@@ -8,16 +8,17 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bcp.kernel.log import logger
+from bcp.kernel.peers import address_of, crowd_of, within
+from bcp.server.doors.connections import CONNECTIONS, RESERVED, GuardedProtocol, fit_descriptors
 
+__all__ = ["CONNECTIONS", "RESERVED", "GuardedProtocol", "fit_descriptors"]
 LOG = logger("bcp.access")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -32,13 +33,10 @@ HEADERS = {
 }
 """On every answer. The status page, which holds its own style, brings its own policy."""
 _SECRET_PATH = re.compile(r"^(/hooks/[^/]+/|/a/|/twilio/gather/|/callers/[^/]+/[^/]+/).+")
-HEAD_S, CONNECTIONS = 10.0, 2000
-HEAD_BYTES = 65_536
-"""Of a request line with its headers."""
 BODY_S = 15.0
 """For a whole body."""
-RESERVED = 160
-"""Descriptors for everything but connections: books, runs, vendors, DNS."""
+HOPS = 20
+"""Proxies one behind the other that are followed back."""
 
 
 def shown(path: str) -> str:
@@ -51,17 +49,36 @@ def peer_of(request: Request, proxies: Sequence[str]) -> str:
     """Who calls: the connection's address, or, behind proxies of ours, the last address that is none of them.
 
     A client may send X-Forwarded-For lines of its own: they stand before those of the proxies, on lines of their own or
-    in one (RFC 7239 section 8.1 says the same of Forwarded). Only what our proxies wrote is believed.
+    in one (RFC 7239 section 8.1 says the same of Forwarded). Only what our proxies wrote is believed, in whatever form
+    (``198.51.100.7:4711``, ``[2001:db8::7]:443``, ``::ffff:198.51.100.7``). What is no address (``unknown``, ``unix:``)
+    was written by a proxy that does not know who called: then it is the proxy, never what stands before it.
     """
     direct = request.client.host if request.client else ""
-    if direct not in proxies:
-        return direct
-    written = [p.strip() for line in request.headers.getlist("x-forwarded-for") for p in line.split(",")]
-    return next((p for p in reversed(written) if p and p not in proxies), direct)
+    caller = address_of(direct)
+    if caller is None or not within(caller, proxies):
+        return str(caller or direct)
+    written = [p for line in request.headers.getlist("x-forwarded-for") for p in line.split(",")]
+    for text in reversed(written[-HOPS:]):
+        hop = address_of(text)
+        if hop is None:
+            break
+        if not within(hop, proxies):
+            return str(hop)
+    return str(caller)
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """Headers by name in small letters. One that stands twice is both values (RFC 9110 section 5.3): whoever puts a
+    second signature, token or word of a proxy beside the first has none that holds."""
+    found: dict[str, str] = {}
+    for name, value in request.headers.raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 class Throttle:
-    """Counts what went wrong, by address; closed for an address with too much of it.
+    """Counts what went wrong, by address (IPv6: by network); closed for an address with too much of it.
     Remembers a bounded number of addresses."""
 
     def __init__(self, most: int, seconds: float, *, addresses: int = 10_000) -> None:
@@ -70,6 +87,7 @@ class Throttle:
 
     def closed(self, peer: str) -> bool:
         """Did this address make too many mistakes lately (``most`` within ``seconds``)?"""
+        peer = crowd_of(peer)
         if peer not in self._wrong:
             return False
         now = time.monotonic()  # noqa: TID251 - guesses are counted in real time
@@ -86,7 +104,7 @@ class Throttle:
 
     def count(self, peer: str) -> None:
         """Count one more mistake of this address."""
-        now = time.monotonic()  # noqa: TID251 - guesses are counted in real time
+        peer, now = crowd_of(peer), time.monotonic()  # noqa: TID251 - guesses are counted in real time
         times = [t for t in self._wrong.pop(peer, []) if now - t < self.seconds]
         self._wrong[peer] = [*times, now][-self.most :]
         while len(self._wrong) > self.addresses:
@@ -209,103 +227,3 @@ class HooksFirst:
         scope["path_params"] = {"source": parts[2], "token": parts[3] if len(parts) == 4 else ""}
         answer = await self.hooks(Request(scope, receive))
         await answer(scope, receive, send)
-
-
-class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections whose request line and headers do not come in time or have no end,
-    and refuses more than so many.
-
-    uvicorn's httptools protocol has no limit of its own for the size of a head.
-    """
-
-    alive = 0
-    most = CONNECTIONS
-    """Set by ``fit_descriptors`` to what this process may open."""
-
-    def connection_made(self, transport: Any) -> None:
-        """A connection."""
-        super().connection_made(transport)
-        GuardedProtocol.alive += 1
-        self._counted, self._head_size, self._in_head = True, 0, True
-        self._tail, self._heads = b"", 0
-        if GuardedProtocol.alive > GuardedProtocol.most:
-            transport.close()
-            return
-        self._head = asyncio.get_running_loop().call_later(HEAD_S, self._slow)
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes. Those of a head are counted, whatever it is made of; what of a body comes along with it is not."""
-        began, heads = self._in_head, self._heads
-        head = self._head_of(data) if began else 0
-        self._head_size += head
-        if self._head_size > HEAD_BYTES:
-            self._end(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-            return
-        if not self.transport.is_closing():
-            super().data_received(data)
-        if began and self._in_head and heads == self._heads:  # what looked like its end was none
-            self._head_size += len(data) - head
-
-    def _head_of(self, data: bytes) -> int:
-        """How many of these bytes belong to the head: a busy machine reads it and much of the body at once."""
-        before, seen = len(self._tail), self._tail + data
-        ends = [i + len(mark) for mark in (b"\n\r\n", b"\n\n") if (i := seen.find(mark)) >= 0]
-        self._tail = seen[-2:]
-        return max(0, min(ends) - before) if ends else len(data)
-
-    def on_headers_complete(self) -> None:
-        """The head came."""
-        self._head.cancel()
-        self._in_head, self._head_size, self._tail = False, 0, b""
-        self._heads += 1
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """The request is whole; the next bytes are another head."""
-        self._in_head = True
-        super().on_message_complete()
-
-    def on_message_begin(self) -> None:
-        """Another request on the same connection: it too must come in time."""
-        self._head.cancel()
-        self._head = asyncio.get_running_loop().call_later(HEAD_S, self._slow)
-        super().on_message_begin()
-
-    def _end(self, words: bytes) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(words)
-            self.transport.close()
-
-    def _slow(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
-        if getattr(self, "_counted", False):
-            GuardedProtocol.alive -= 1
-            self._counted = False
-        if hasattr(self, "_head"):
-            self._head.cancel()
-        super().connection_lost(exc)
-
-
-def fit_descriptors() -> int:
-    """Raise this process's limit of open files as far as it may go, and leave room beside the connections.
-
-    Without this, idle connections take the last descriptors, and then no database, lock or vendor can be opened.
-    Returns how many connections are taken.
-    """
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-        except (ValueError, OSError):
-            LOG.warning("the limit of open files stays at %s", soft)
-    room = CONNECTIONS if soft == resource.RLIM_INFINITY else soft - RESERVED
-    GuardedProtocol.most = max(16, min(CONNECTIONS, room))
-    return GuardedProtocol.most

@@ -25,7 +25,7 @@ from bcp.kit.hook_auth import by_head, verify
 from bcp.playbook.expr import ExpressionError, condition
 from bcp.server.daemon import Daemon
 from bcp.server.doors.body import read_or_refuse
-from bcp.server.doors.guard import Throttle, peer_of
+from bcp.server.doors.guard import Throttle, headers_of, peer_of
 
 LOG = logger(__name__)
 JSON = ("application/json", "text/json")
@@ -68,7 +68,7 @@ class Hooks:
             return self._wrong(peer, source, _no(404, "there is no such hook"))
         head = Received(
             b"",
-            {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers.raw},
+            headers_of(request),
             time.time(),  # noqa: TID251 - signatures age in real time
             request.client.host if request.client else "",
             str(request.path_params.get("token") or ""),

@@ -29,7 +29,7 @@ class Desk:
         """Do it when its turn comes. ``known``: ``peer`` is a browser that has proven itself before, which strangers
         do not keep out however many of them wait. Raises ``Refused`` (``busy``) where too many wait."""
         if self._waiting[peer] >= A_PEER or (self._waiting.total() >= IN_ALL and not known):
-            raise Refused("too many tries at once; try again in a moment", rule="busy", hint="Or answer by text.")
+            raise Refused("too many tries at once; try again in a moment, or answer by text", rule="busy")
         self._waiting[peer] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

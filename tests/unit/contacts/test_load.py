@@ -305,3 +305,41 @@ def test_hostile_users(tmp_path) -> None:
     )
     assert list(people) == ["a"]
     assert wrong(tmp_path, "x.json", users({"userName": []}))[0][1] == "contact.id"
+
+
+def test_a_no_is_matched_or_refused_and_never_silent(tmp_path) -> None:
+    """``e-mail`` is ``email``; what is no kind and no channel here would spare nobody, and nobody would know."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,optout\nann,E-Mail;SMS;calls;Team-Room\nben,e mail\n")
+    ann, ben = load_people(path, {"team-room": {}}).people
+    assert ann.optout == ("email", "sms", "voice", "team-room") and ben.optout == ("email",)
+    path.write_text("id,optout\nann,emial\nben,sms\n")
+    assert load_people(path).people[0].optout == ("emial",), "a file alone cannot know the channels"
+    with pytest.raises(Invalid) as caught:
+        load_people(path, {"team-room": {}})
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.rule) == (2, "contact.optout") and "'emial'" in problem.message
+    assert problem.hint == "Write one of: sms, voice, email, chat, page; or a channel: team-room."
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "said"),
+    [
+        ("a.csv", "id,phone\nann,+49 900 1234567\n", 2, "service or premium number"),
+        ("a.csv", "id,phone\nann,+49 137 1234567\n", 2, "service or premium number"),
+        ("a.csv", "id,email\nann,a..b@x.de\n", 2, "is not one"),
+        ("a.csv", "id,email\nann,.a@x.de\n", 2, "is not one"),
+        ("a.csv", "id,email\nann,a@192.0.2.1\n", 2, "a domain that cannot be one"),
+        ("a.yaml", "- id: ann\n  phone: ['+491701234567']\n", 2, "phone is a list, not text"),
+        ("a.yaml", "- {id: ann, groups: [a, 1]}\n", 1, "groups: not every name in the list is text"),
+    ],
+)
+def test_what_would_reach_nobody_is_refused_by_its_row(tmp_path, name, text, line, said) -> None:
+    ((where, _, message),) = wrong(tmp_path, name, text)
+    assert where == line and said in message
+
+
+def test_a_list_with_bars_is_doubted_too(tmp_path) -> None:
+    (tmp_path / "a.csv").write_text("id,groups\nann,oncall|staff\n")
+    (doubt,) = load_people(tmp_path / "a.csv").doubts
+    assert "oncall;staff" in doubt.hint

@@ -73,6 +73,10 @@ BOMBS = [
     + "{% endfor %}" * 7,
     "{% for a in domains %}{% for b in domains %}{% if a in domains %}{% endif %}{% endfor %}{% endfor %}",
     "{% for a in domains %}{% for b in domains %}" + "x" * 500 + "{% endfor %}{% endfor %}",
+    "{% set t = 'x' | indent(300000, true) %}{% for a in domains %}{% for b in domains %}{% set y = t[::-1] %}"
+    + "{% endfor %}{% endfor %}",
+    "{% set t = 'x' | indent(300000, true) %}{% for a in domains %}{% for b in domains %}"
+    + "{% if '  y' is in t %}{% endif %}{% endfor %}{% endfor %}",
     "{% set a = 'x' %}" + GROW + "{{ a }}",
     "{% set a = 'x' %}" + GROW + "{{ a | string | length }}",
     "{% set a = 'x' %}" + GROW + "{{ a ~ 'x' }}",

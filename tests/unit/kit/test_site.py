@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import pytest
 
+from bcp.kernel.errors import StorageError
+from bcp.kernel.files import write_atomic
 from bcp.kit.site import MOST, Entry, Site
 
 
@@ -48,3 +53,25 @@ def test_the_feed_was_updated_when_its_latest_entry_says(site) -> None:
     site.put(entry("one", 86_400.0))
     site.put(entry("two", 0.0))
     assert "<updated>1970-01-02T00:00:00Z</updated>" in (site.folder / "feed.atom").read_text().partition("<entry>")[0]
+
+
+def test_nobody_else_holds_the_lock_and_no_link_is_followed(site, tmp_path) -> None:
+    """The folder is for others to read, and a web server may write there."""
+    site.put(entry("one", 100.0))
+    lock, key = site.folder / ".lock", tmp_path / "serve.key"
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+    key.write_text("secret")
+    lock.unlink()
+    lock.symlink_to(key)
+    with pytest.raises(StorageError):
+        site.put(entry("two", 200.0))
+    assert key.read_text() == "secret" and len(site.entries()) == 1
+
+
+def test_what_is_written_goes_into_no_file_of_somebody_else(tmp_path) -> None:
+    """A folder that all may write to: they may guess the name of what lies beside until it is whole."""
+    mine, theirs = tmp_path / "people.csv", tmp_path / "theirs"
+    theirs.write_text("")
+    (tmp_path / f".people.csv.{os.getpid()}.tmp").symlink_to(theirs)
+    write_atomic(mine, "phones")
+    assert mine.read_text() == "phones" and not mine.is_symlink() and theirs.read_text() == ""

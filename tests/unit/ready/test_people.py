@@ -32,8 +32,9 @@ def reached(*channels: str, who: str = "ann") -> Reached:
         (ContactFacts(3, "s", 100 * DAY - 7 * DAY), {"contacts": "ok", "contacts-age": "ok"}),
         (ContactFacts(3, "s", 100 * DAY - 7 * DAY - 1), {"contacts": "ok", "contacts-age": "risk"}),
         (ContactFacts(3, "s", 101 * DAY), {"contacts": "ok", "contacts-age": "ok"}),
+        (ContactFacts(3, "s", unheard={"ann": "emial"}), {"contacts": "ok", "contacts-optout": "risk"}),
     ],
-    ids=["nobody", "a file", "young", "old", "from the future"],
+    ids=["nobody", "a file", "young", "old", "from the future", "a no to nothing"],
 )
 def test_contacts(facts: ContactFacts, wanted: dict[str, str]) -> None:
     found = contacts(facts, 100 * DAY)

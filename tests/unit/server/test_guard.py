@@ -11,7 +11,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from bcp.server.doors import guard
-from bcp.server.doors.guard import Guard, GuardedProtocol, fit_descriptors, peer_of
+from bcp.server.doors.guard import Guard, GuardedProtocol, fit_descriptors, headers_of, peer_of
 
 PROXIES = ("10.0.0.1", "10.0.0.2")
 
@@ -40,6 +40,43 @@ def request(client: str, *lines: str) -> Request:
 def test_who_calls(client, lines, peer) -> None:
     """The last address that a proxy of ours wrote."""
     assert peer_of(request(client, *lines), PROXIES) == peer
+
+
+NETWORKS = ("10.0.0.0/8", "2001:db8:ff::/48")
+
+
+@pytest.mark.parametrize(
+    ("client", "lines", "peer"),
+    [
+        ("10.200.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("::ffff:10.200.0.1", ["198.51.100.1, 10.3.3.3:80"], "198.51.100.1"),  # a socket of both families
+        ("2001:db8:ff::1", ["[2001:db8::7]:443"], "2001:db8::7"),
+        ("10.0.0.1", ["198.51.100.1:4711"], "198.51.100.1"),
+        ("10.0.0.1", ["::ffff:198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["1.1.1.1, unknown"], "10.0.0.1"),  # the proxy does not know: nobody else is believed
+        ("10.0.0.1", ["1.1.1.1, "], "10.0.0.1"),
+        ("10.0.0.1", ["junk-1"], "10.0.0.1"),  # another text is not another caller
+        ("10.0.0.1", [", ".join(["10.0.0.2"] * 5000)], "10.0.0.1"),
+        ("::ffff:203.0.113.9", ["198.51.100.1"], "203.0.113.9"),
+    ],
+)
+def test_who_calls_behind_networks_of_proxies(client, lines, peer) -> None:
+    """Whatever form it is written in."""
+    assert peer_of(request(client, *lines), NETWORKS) == peer
+
+
+def test_a_header_that_stands_twice_is_both() -> None:
+    """A second signature beside the first is none that holds, whichever a reader would take."""
+    raw = [(b"X-Sig", b"a"), (b"x-sig", b"b"), (b"Host", b"h")]
+    assert headers_of(Request({"type": "http", "headers": raw})) == {"x-sig": "a, b", "host": "h"}
+
+
+def test_neighbours_in_one_network_are_no_fresh_callers() -> None:
+    """A customer's network has more addresses than anybody can count."""
+    throttle = guard.Throttle(3, 60.0)
+    for i in range(3):
+        throttle.count(f"2001:db8:1:2::{i}")
+    assert throttle.closed("2001:db8:1:2:ffff::9") and not throttle.closed("2001:db8:1:3::1")
 
 
 def asked(chunks, *, headers=(), limit=100, app=None):

@@ -11,6 +11,8 @@ from visits import GOOD, Visit, place
 
 from bcp.incident import questions
 from bcp.incident.codes import new_link
+from bcp.server.console.pages import STREAMS
+from bcp.server.signin.accounts import TRIES
 
 __all__ = ["place"]
 PAGES = ("/", "/incidents", "/runs", "/start", "/messages", "/drills", "/ready", "/history", "/audit", "/account")
@@ -323,5 +325,78 @@ def test_vendors_that_are_not_configured_are_not_believed(place) -> None:
             assert answer.status_code in {401, 403, 404}, (path, answer.status_code)
         await v.get("/status", 404)
         await v.get("/status/other.html", 404)
+
+    place.visit(work)
+
+
+def test_a_page_says_what_was_done_and_never_what_a_link_says(place) -> None:
+    """Words of ours come with a seal for this session; any others are not shown, whatever they claim."""
+    words = "Call +49 30 666 at once and read out your code."
+
+    async def work(v: Visit) -> None:
+        await v.log_in()
+        told = await v.post("/incidents", title="no mail", classes="b")
+        assert "The outage is declared." in await v.get(told)
+        assert "The outage is declared." not in await v.get(told.partition("&seal=")[0])
+        seal = told.partition("&seal=")[2]
+        for forged in (f"/?done={words}", f"/?done={words}&seal={seal}", f"/?done={words}&seal=\u00e4&seal="):
+            assert "Call +49" not in await v.get(forged)
+        await v.post("/logout")
+        await v.log_in("bob", "operator")
+        assert "The outage is declared." not in await v.get(told), "a link of another session"
+
+    place.visit(work)
+
+
+def test_a_flood_of_log_ins_does_not_fill_the_evidence(place) -> None:
+    """Who is locked out is counted, and noted so many times."""
+
+    async def work(v: Visit) -> None:
+        v.accounts.add("alice", "alice", "admin", GOOD)
+        for _ in range(TRIES):
+            v.accounts.was_wrong("alice", "127.0.0.1")
+        for _ in range(30):
+            answer = await v.browser.post("/login", data={"name": "alice", "password": "x", "code": "1"})
+            assert answer.status_code == 429
+        assert len([e for e in v.house.book.events() if e.kind == "login_locked"]) == 20
+
+    place.visit(work)
+
+
+def test_pages_that_listen_are_bounded_for_each_person(place) -> None:
+    """Each holds a connection: one who is logged in cannot take them all."""
+
+    async def work(v: Visit) -> None:
+        await v.log_in()
+        site = v.browser._transport.app.state.site
+        site.listening.update({"alice": STREAMS, "bob": STREAMS})
+        assert "too many" in await v.get("/events", 429)
+        site.listening["alice"] -= 1
+        v.daemon.hub.closing = True  # so that the stream ends at once
+        assert "retry" in await v.get("/events")
+        assert site.listening["alice"] == STREAMS - 1
+
+    place.visit(work)
+
+
+def test_a_client_that_goes_away_is_no_fault_of_ours(place, caplog) -> None:
+    """Nobody's half of a body fills the log with tracebacks."""
+
+    async def work(v: Visit) -> None:
+        app, asked = v.browser._transport.app, iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+        async def receive():
+            return next(asked, {"type": "http.disconnect"})
+
+        async def send(message):
+            assert message.get("status", 408) == 408
+
+        scope = {
+            "type": "http", "method": "POST", "path": "/hooks/am", "raw_path": b"/hooks/am", "query_string": b"",
+            "headers": [(b"content-type", b"application/json")], "client": ("192.0.2.1", 1), "server": ("x", 80),
+            "scheme": "http", "root_path": "", "http_version": "1.1",
+        }  # fmt: skip
+        await app(scope, receive, send)
+        assert "Traceback" not in caplog.text and "unexpected" not in caplog.text
 
     place.visit(work)

@@ -108,6 +108,7 @@ def test_a_person_keeps_it_in_the_browser(place) -> None:
         drill = where.split("?")[0].rpartition("/")[2]
         at = f"/drills/{drill}"
         await v.post(at + "/notes", text="phones are slow", kind="deviation")
+        await v.post(at + "/notes", text="well done", kind="feedback", rating="\u00b2")  # no digit of ours: no stars
         await v.post(at + "/attendance", person="alice", role="facilitator")
         await v.post(at + "/findings", title="No <b>list</b>", severity="high")
         await v.post(at + "/schedule", at="2099-01-14T10:00", window="2h", every="quarter", surprise="1")

@@ -126,3 +126,19 @@ def test_slack_signs_bytes_and_a_moment(token, raw, moment, given, right) -> Non
     caller = slack.SlackCalls("slack", slack.SlackCallsSettings(signing_secret=token))
     headers = {"x-slack-request-timestamp": moment, "x-slack-signature": given}
     assert _proven(caller, Call("interactive", "u", raw, headers, AT)) is right
+
+
+def test_who_pressed_is_told_at_slack_alone() -> None:
+    """The address came in a payload: its host is compared, not how it begins."""
+    assert slack.of_slack("https://hooks.slack.com/actions/T1/2/x")
+    assert slack.of_slack("http://127.0.0.1:90/x", "http://127.0.0.1:90")
+    for other in (
+        "https://hooks.slack.com.evil.example/",
+        "https://hooks.slack.com@evil.example/",
+        "http://hooks.slack.com/",
+        "https://hooks.slack.com:8443/",
+        "http://127.0.0.1:9000/x",
+        "https://[::1",
+        "",
+    ):
+        assert not slack.of_slack(other, "http://127.0.0.1:90"), other
