@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
 from bcp.cli.common import basics, runs
 from bcp.cli.drain_view import drains_of
 from bcp.cli.left import back_text, left_data, left_text
+from bcp.engine.gate import CLOCK_TOLERANCE_S
 from bcp.incident.standing import stuck
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
@@ -65,6 +67,7 @@ def _whole(found: Runs, *, timeline: bool) -> None:
     try:
         view = found.view(found.find("last"))
         s = now.situation(cards, clock, state, service, zone, view, now.last_move(found), waits)
+        s = replace(s, yes_by=yes_by(view) if waits == view.id else ())
     except Missing:
         s = now.situation(cards, clock, state, service, zone, stuck=waits)
         text = "\n".join([now.words(s, (), ""), *lines]) + _no_run(found, s)
@@ -141,6 +144,7 @@ def status_data(view: RunView) -> dict[str, Any]:
                 "approvers": s.gate["approvers"],
                 "count": s.gate["count"],
                 "about": str(s.gate.get("about", "")),
+                "answers": [{"by": by, "yes": yes} for by, yes in answers_at(view, s).items()],
             }
             for s in state.steps.values()
             if s.gate
@@ -152,6 +156,43 @@ def status_data(view: RunView) -> dict[str, Any]:
         ],
         "next": next_step(view),
     }
+
+
+def answers_at(view: RunView, step: StepState) -> dict[str, bool]:
+    """Who has said yes (True) or no at an open gate, whether or not the run has taken it up: it may have been killed
+    before."""
+    gate, told = step.gate, [dict(a) for a in view.state.answers]
+    told += [
+        {**s.data, "by": s.actor, "at": s.at, "yes": s.kind == "approve"}
+        for s in view.record.unread
+        if s.kind in {"approve", "reject"}
+    ]
+    counts = (
+        a
+        for a in told
+        if a.get("step") in {"", step.id}
+        and a.get("checksum") == gate["checksum"]
+        and a["by"] in gate["approvers"]
+        and float(gate["opened"]) - CLOCK_TOLERANCE_S <= float(a["at"]) <= float(gate["deadline"])
+    )
+    return {str(a["by"]): bool(a["yes"]) for a in counts}
+
+
+def yes_by(view: RunView) -> tuple[str, ...]:
+    """Who has said yes to what a run asks for."""
+    gate = next((s for s in view.state.steps.values() if s.gate), None)
+    return tuple(by for by, yes in answers_at(view, gate).items() if yes) if gate is not None else ()
+
+
+def _answered(view: RunView, step: StepState) -> list[str]:
+    """The answers that are there, and what becomes of them where nobody works on the run."""
+    said = answers_at(view, step)
+    out = [f"{by} has said {'yes' if yes else 'no'}." for by, yes in said.items()]
+    if said and not view.live:
+        out.append(
+            f"It is kept. Nobody works on the run: it counts once somebody goes on with it (bcp resume {view.id})."
+        )
+    return [render.wrap(" ".join(out), "  ")] if out else []
 
 
 def next_step(view: RunView) -> str:
@@ -232,6 +273,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                 "",
                 render.wrap(_waits(step, plan["checksum"]), "  ", "? "),
                 *([render.wrap(str(step.gate["about"]), "  ")] if step.gate.get("about") else []),
+                *_answered(view, step),
             ]
         if step.hint and step.status in {"failed", "in_doubt", "undo_failed"}:
             lines += ["", render.wrap(f"{step.id}: {step.hint}", "  ", "! ")]

@@ -73,6 +73,12 @@ class Situation:
     """When something looked last, where nothing looks now; 0: never."""
     stuck: str = ""
     """A run that is under way and that nobody works on (killed, stopped, in doubt): a person goes on with it."""
+    glanced: bool = False
+    """Did a person look just now (``bcp verdict``), and saw this? Nothing keeps looking."""
+    playbook: str = ""
+    """Which playbook that look named."""
+    yes_by: tuple[str, ...] = ()
+    """Who has said yes to what that run asks for."""
 
 
 def page_tone(s: Situation) -> str:
@@ -137,10 +143,17 @@ def next_step(s: Situation) -> str:
     if s.mx.doubt:
         return f"Next: look where MX points, and settle what is in doubt: `bcp status {s.mx.doubt}` says how."
     if s.stuck:
-        return f"Next: go on with {s.stuck}, or end it: nobody works on it. `bcp status {s.stuck}` says how."
-    if not s.watching:
+        said = f", and {' and '.join(s.yes_by)} said yes to it" if s.yes_by else ""
+        return f"Next: go on with {s.stuck}, or end it: nobody works on it{said}. `bcp status {s.stuck}` says how."
+    if not s.watching and not s.glanced:
         old = "again (bcp verdict), and find out why nothing looks: what stands here may be old"
         return f"Next: look {old if s.looked else 'once (bcp verdict), or keep looking (bcp serve)'}."
+    alone = " Nothing keeps looking: `bcp serve` does." if s.glanced and not s.watching else ""
+    return _by_what_is_seen(s, times) + alone
+
+
+def _by_what_is_seen(s: Situation, times: Times) -> str:
+    """What to do next by the last look, where nobody is asked and nothing waits to be gone on with."""
     why = f": {s.why}" if s.why else ""
     if s.stage in {"failback", "draining"}:
         return "Next: nothing; the way back runs, and says when it is over."
@@ -151,7 +164,8 @@ def next_step(s: Situation) -> str:
         late = s.decide_at <= s.now
         by = "now" if late else f"until {times.minute(s.decide_at)}"
         return f"Next: {s.proposal} ({by}){why}."
-    return f"Next: {s.proposal}{why}."
+    plan = f" `bcp plan {s.playbook}` shows what would be done." if s.playbook and s.state == "down" else ""
+    return f"Next: {s.proposal}{why}.{plan}"
 
 
 def if_nothing(s: Situation, clock: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:

@@ -9,6 +9,7 @@ import pytest
 
 from bcp.cli import status_view as view
 from bcp.cli.status_view import show
+from bcp.contracts.journal import Signal
 from bcp.engine.state import StepState
 
 GATE = {"deadline": 3661.0, "approvers": ["alice", "bob"], "count": 2, "about": ""}
@@ -40,6 +41,29 @@ def test_what_is_next_where_somebody_is_asked(phase: str, about: str, live: bool
     step = StepState("x", phase, "waiting", gate={**GATE, "about": about})
     seen = SimpleNamespace(id="r", live=live, status=lambda: "interrupted", state=SimpleNamespace(steps={"x": step}))
     assert view.next_step(seen).startswith(told)
+
+
+@pytest.mark.parametrize("taken_up", [True, False], ids=["by the run", "not yet"])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_yes_that_was_accepted_is_shown_whoever_was_killed_before_it_acted(taken_up: bool, live: bool) -> None:
+    """And what to do where nobody works on the run; what cannot count is no answer."""
+    gate = {**GATE, "checksum": "c" * 64, "opened": 100.0}
+    step = StepState("approve", "activation", "waiting", gate=gate)
+
+    def signal(actor: str, at: float, kind: str = "approve", checksum: str = "c" * 64) -> Signal:
+        return Signal(1, at, kind, actor, {"checksum": checksum, "step": "approve"})
+
+    told = [signal("alice", 200.0), signal("mallory", 200.0), signal("bob", 50.0), signal("bob", 200.0, "approve", "d")]
+    known = [{**s.data, "by": s.actor, "at": s.at, "yes": True} for s in told]
+    seen = SimpleNamespace(
+        id="r",
+        live=live,
+        state=SimpleNamespace(answers=known if taken_up else [], steps={"approve": step}),
+        record=SimpleNamespace(unread=() if taken_up else [*told, signal("alice", 201.0, "stop")]),
+    )
+    assert view.answers_at(seen, step) == {"alice": True} and view.yes_by(seen) == ("alice",)
+    (text,) = view._answered(seen, step)
+    assert "alice has said yes." in text and ("bcp resume r" in text) is not live
 
 
 @pytest.mark.parametrize(("names", "told"), [({"mx": "mx"}, ""), ({}, ""), ({"mx": "Point MX"}, "Point MX")])
