@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bcp.engine.state import RunState, StepState
     from bcp.engine.store import Runs, RunView
     from bcp.pages.front import Situation
@@ -67,7 +70,8 @@ def _whole(found: Runs, *, timeline: bool) -> None:
     try:
         view = found.view(found.find("last"))
         s = now.situation(cards, clock, state, service, zone, view, now.last_move(found), waits)
-        s = replace(s, yes_by=yes_by(view) if waits == view.id else ())
+        s = _with_answers(s, view, stuck=waits == view.id)
+        s = replace(s, alone="" if not s.mx.relay or found.is_live(s.mx.run) else s.mx.run)
     except Missing:
         s = now.situation(cards, clock, state, service, zone, stuck=waits)
         text = "\n".join([now.words(s, (), ""), *lines]) + _no_run(found, s)
@@ -75,12 +79,23 @@ def _whole(found: Runs, *, timeline: bool) -> None:
         _warn_of_lost(found)
         return
     _warn_of_lost(found)
+    _warn_of_disk(state)
     data = {**status_data(view), **left_data(found, view), "situation": now.data(s), "drains": drains}
     if timeline:
         data["timeline"] = timeline_data(view)
     head = "\n".join([now.words(s, now.holding_runs(cards), view.id), *lines])
     text = _first(found, view) + head + "\n\n" + status_text(view, found.clock.now(), timeline)
     render.emit("bcp.status/1", data, text)
+
+
+def _with_answers(s: Situation, view: RunView, *, stuck: bool) -> Situation:
+    """Who has said yes is not asked again; nobody is, once enough have."""
+    gate = next((step for step in view.state.steps.values() if step.gate), None)
+    yes = yes_by(view)
+    if gate is None or not yes or gate.asks_for_deed or not (stuck or s.asked_until):
+        return s
+    enough = len(yes) >= int(gate.gate["count"])
+    return replace(s, yes_by=yes, asked_people=() if enough else tuple(p for p in s.asked_people if p not in yes))
 
 
 def _no_run(found: Runs, s: Situation) -> str:
@@ -107,6 +122,18 @@ def _warn_of_lost(found: Runs) -> None:
             f"Put runs/{h.run}.db back from a copy; if there is none, see where MX points, then bcp acknowledge {h.run}"
         )
         render.warn(f"the file of run {h.run} is gone, and it was not over: it keeps {names}. {hint}")
+
+
+def _warn_of_disk(state: Path) -> None:
+    """Where nothing can be written down, nothing new is known here: a daemon may see more than stands below."""
+    try:
+        disk = os.statvfs(state)
+    except OSError:
+        return
+    full, locked = not disk.f_bavail, bool(disk.f_flag & os.ST_RDONLY)
+    if full or locked:
+        why = "its disk is full" if full else "it may only be read"
+        render.warn(f"nothing can be written to {state}: {why}. What stands here may be old. Mend that first.")
 
 
 def status_data(view: RunView) -> dict[str, Any]:
@@ -241,14 +268,18 @@ def _told(data: Mapping[str, Any]) -> Any:
     return data.get("summary") or data.get("error") or data.get("reason") or ""
 
 
+def _took(state: RunState, took: str) -> str:
+    """How long it took, or ago it began: *stopped for 9m* would say that it was stopped 9 minutes ago."""
+    return "" if not took else f" after {took}" if state.ended else f"; began {took} ago"
+
+
 def status_text(view: RunView, now: float, timeline: bool) -> str:
     """The same for people, what to do next last."""
     state, plan = view.state, view.plan
     took = format_duration(round(max(0.0, (state.ended or now) - state.started))) if state.started else ""
     names = {str(s["id"]): str(s.get("name") or "") for s in plan["steps"]}
     lines = [
-        f"{render.paint(view.id, 'bold')}  {plan['playbook']}  "
-        f"{render.status_word(view.status())}{' for ' + took if not state.ended else ' after ' + took}"
+        f"{render.paint(view.id, 'bold')}  {plan['playbook']}  {render.status_word(view.status())}{_took(state, took)}"
     ]
     if plan["kind"] == "drill":
         lines.append(render.paint("EXERCISE", "warn"))

@@ -298,7 +298,7 @@ def _decision(
     bad = planes.down or planes.serious
     fallen = tuple(v.name for v in planes.down)
     since = min((s for v in bad if (s := r.of(v.name).since) is not None), default=None)
-    since = _recalled(r) if since is None and state == "suspect" else since
+    since = _recalled(r) if since is None and state != "healthy" else since
     moved = [v for v in planes.shown if v.name in MOVED]
     first = min((s for v in moved if (s := r.of(v.name).since) is not None), default=since)
     sure, good, against = confidence_of(

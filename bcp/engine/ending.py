@@ -56,7 +56,8 @@ def _verdict(state: RunState, run_id: str, *, goes_back: bool) -> tuple[str, int
         return "aborted", 5, f"aborted by {state.aborting}" + (f": {state.reason}" if state.reason else ""), ""
     if state.failed_step:
         step = state.steps[state.failed_step]
-        return "failed", step.exit_code, f"{step.id}: {state.reason}", step.hint
+        why = f"{step.id}: {state.reason.removeprefix(f'{step.id}: ')}"  # a gate's word names its step already
+        return "failed", step.exit_code, why, step.hint
     doubts = [s.id for s in state.doubtful()]
     if doubts:
         return (
