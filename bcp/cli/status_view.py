@@ -20,6 +20,7 @@ from bcp.kernel.units import format_duration
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bcp.contracts.store import RunCard
     from bcp.engine.state import RunState, StepState
     from bcp.engine.store import Runs, RunView
     from bcp.pages.front import Situation
@@ -30,7 +31,7 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
     found = runs()
     if everything:
         cards = list(reversed(found.cards()))
-        rows = [[c.id, c.playbook, render.status_word(found.status_of(c)), c.reason] for c in cards]
+        rows = [[c.id, c.playbook, render.status_word(s), _reason(c, s)] for c in cards if (s := found.status_of(c))]
         render.emit(
             "bcp.runs/1",
             {
@@ -246,6 +247,11 @@ def _why(state: RunState) -> str:
     """Why it is as it is; nothing where it goes on, and the reason is that of a stop before."""
     on = state.status in {"running", "holding"} and not (state.failed_step or state.aborting)
     return "" if on else state.reason
+
+
+def _reason(card: RunCard, status: str) -> str:
+    """The same of a line in the list."""
+    return "" if status in {"running", "waiting", "holding"} else card.reason
 
 
 def _named(names: Mapping[str, str], step: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from bcp.cli import status_view as view
 from bcp.cli.status_view import show
 from bcp.contracts.journal import Signal
+from bcp.contracts.store import RunCard
 from bcp.engine.state import StepState
 from bcp.pages.front import Mx, Situation, next_step
 
@@ -78,6 +79,11 @@ def test_a_folder_that_takes_nothing_is_said_for_what_stands_here_may_be_old(
     view._warn_of_disk(tmp_path)
     told = " ".join(capsys.readouterr().err.split())
     assert (said in told and "may be old" in told) if said else not told
+
+
+@pytest.mark.parametrize(("status", "told"), [("holding", ""), ("running", ""), ("stopped", "the daemon ends")])
+def test_the_list_of_runs_gives_no_reason_of_a_stop_that_is_over(status: str, told: str) -> None:
+    assert view._reason(RunCard("r", status, reason="the daemon ends"), status) == told
 
 
 def test_how_long_a_run_took_is_not_told_as_how_long_it_has_been_stopped() -> None:
