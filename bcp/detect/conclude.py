@@ -307,10 +307,9 @@ def _decision(
     evidence = [
         evidence_of(w) for v in (planes.down or planes.doubtful) for w in v.ways if w.down or w.suspect or w.share
     ]
-    notes = (*(Ours(f"{v}: {t}" if v else t) for v, t in own), *r.notes)
-    by = _decide_at(r, judgement, cases)
-    looked = (state == "healthy" and judgement.action == "none") or (state == "suspect" and not evidence)
-    once = failed_once(r.lanes.values()) if looked else ()
+    notes, by = (*(Ours(f"{v}: {t}" if v else t) for v, t in own), *r.notes), _decide_at(r, judgement, cases)
+    quiet = judgement.action == "none" if state == "healthy" else state == "suspect" and not evidence
+    once = failed_once(r.lanes.values()) if quiet else ()
     good += [says(g) for g in _grounds(r, "proves", "speaks")]
     against += [says(g) for g in _grounds(r, "vetoes", "halves", "abstains", "doubts", "is H")]
     return Decision(
