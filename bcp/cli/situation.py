@@ -39,9 +39,16 @@ def situation(
 ) -> Situation:
     """What the files say now. ``cards``: see ``unfinished``; ``view``: the newest run, which may wait for people and
     may have looked itself; ``last``: see ``last_move``; ``stuck``: a run that is under way and that nobody works on."""
+    from bcp.store.files.look import read_look
+
     at, seen = _seen(state)
     if view is not None and (mine := _own_look(view)) is not None and mine[0] > at:
         at, seen = mine
+    watched, glance = at, read_look(state)
+    if glance is not None and at < glance[0] <= now + FRESH_S:
+        at, seen = glance
+    else:
+        glance = None
     cards = [c for c in cards if not _came_back(c, last)]
     stands, mx = _mx(cards)
     if stands.what == "none" and last is not None and last.moved_at and last.status == "done":
@@ -60,7 +67,9 @@ def situation(
         since=float(seen.get("since") or 0.0) or None,
         now=now,
         looked=bool(at),
-        watching=bool(at) and now - at <= FRESH_S,
+        watching=bool(watched) and now - watched <= FRESH_S,
+        glanced=glance is not None and now - at <= FRESH_S,
+        playbook=str(seen.get("playbook") or ""),
         proposal=_proposal(str(seen.get("action") or ("hold" if mx.relay else "watch"))),
         why=str(seen.get("why") or (HOLD if mx.relay and seen.get("state") != "healthy" else "")),
         mx=mx,

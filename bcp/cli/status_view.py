@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
 from bcp.cli.common import basics, runs
 from bcp.cli.drain_view import drains_of
 from bcp.cli.left import back_text, left_data, left_text
+from bcp.engine.gate import CLOCK_TOLERANCE_S
 from bcp.incident.standing import stuck
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bcp.contracts.store import RunCard
     from bcp.engine.state import RunState, StepState
     from bcp.engine.store import Runs, RunView
     from bcp.pages.front import Situation
@@ -25,7 +31,7 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
     found = runs()
     if everything:
         cards = list(reversed(found.cards()))
-        rows = [[c.id, c.playbook, render.status_word(found.status_of(c)), c.reason] for c in cards]
+        rows = [[c.id, c.playbook, render.status_word(s), _reason(c, s)] for c in cards if (s := found.status_of(c))]
         render.emit(
             "bcp.runs/1",
             {
@@ -65,6 +71,8 @@ def _whole(found: Runs, *, timeline: bool) -> None:
     try:
         view = found.view(found.find("last"))
         s = now.situation(cards, clock, state, service, zone, view, now.last_move(found), waits)
+        s = _with_answers(s, view, stuck=waits == view.id)
+        s = replace(s, alone="" if not s.mx.relay or found.is_live(s.mx.run) else s.mx.run)
     except Missing:
         s = now.situation(cards, clock, state, service, zone, stuck=waits)
         text = "\n".join([now.words(s, (), ""), *lines]) + _no_run(found, s)
@@ -72,12 +80,23 @@ def _whole(found: Runs, *, timeline: bool) -> None:
         _warn_of_lost(found)
         return
     _warn_of_lost(found)
+    _warn_of_disk(state)
     data = {**status_data(view), **left_data(found, view), "situation": now.data(s), "drains": drains}
     if timeline:
         data["timeline"] = timeline_data(view)
     head = "\n".join([now.words(s, now.holding_runs(cards), view.id), *lines])
     text = _first(found, view) + head + "\n\n" + status_text(view, found.clock.now(), timeline)
     render.emit("bcp.status/1", data, text)
+
+
+def _with_answers(s: Situation, view: RunView, *, stuck: bool) -> Situation:
+    """Who has said yes is not asked again; nobody is, once enough have."""
+    gate = next((step for step in view.state.steps.values() if step.gate), None)
+    yes = yes_by(view)
+    if gate is None or not yes or gate.asks_for_deed or not (stuck or s.asked_until):
+        return s
+    enough = len(yes) >= int(gate.gate["count"])
+    return replace(s, yes_by=yes, asked_people=() if enough else tuple(p for p in s.asked_people if p not in yes))
 
 
 def _no_run(found: Runs, s: Situation) -> str:
@@ -104,6 +123,18 @@ def _warn_of_lost(found: Runs) -> None:
             f"Put runs/{h.run}.db back from a copy; if there is none, see where MX points, then bcp acknowledge {h.run}"
         )
         render.warn(f"the file of run {h.run} is gone, and it was not over: it keeps {names}. {hint}")
+
+
+def _warn_of_disk(state: Path) -> None:
+    """Where nothing can be written down, nothing new is known here: a daemon may see more than stands below."""
+    try:
+        disk = os.statvfs(state)
+    except OSError:
+        return
+    full, locked = not disk.f_bavail, bool(disk.f_flag & os.ST_RDONLY)
+    if full or locked:
+        why = "its disk is full" if full else "it may only be read"
+        render.warn(f"nothing can be written to {state}: {why}. What stands here may be old. Mend that first.")
 
 
 def status_data(view: RunView) -> dict[str, Any]:
@@ -141,6 +172,7 @@ def status_data(view: RunView) -> dict[str, Any]:
                 "approvers": s.gate["approvers"],
                 "count": s.gate["count"],
                 "about": str(s.gate.get("about", "")),
+                "answers": [{"by": by, "yes": yes} for by, yes in answers_at(view, s).items()],
             }
             for s in state.steps.values()
             if s.gate
@@ -152,6 +184,43 @@ def status_data(view: RunView) -> dict[str, Any]:
         ],
         "next": next_step(view),
     }
+
+
+def answers_at(view: RunView, step: StepState) -> dict[str, bool]:
+    """Who has said yes (True) or no at an open gate, whether or not the run has taken it up: it may have been killed
+    before."""
+    gate, told = step.gate, [dict(a) for a in view.state.answers]
+    told += [
+        {**s.data, "by": s.actor, "at": s.at, "yes": s.kind == "approve"}
+        for s in view.record.unread
+        if s.kind in {"approve", "reject"}
+    ]
+    counts = (
+        a
+        for a in told
+        if a.get("step") in {"", step.id}
+        and a.get("checksum") == gate["checksum"]
+        and a["by"] in gate["approvers"]
+        and float(gate["opened"]) - CLOCK_TOLERANCE_S <= float(a["at"]) <= float(gate["deadline"])
+    )
+    return {str(a["by"]): bool(a["yes"]) for a in counts}
+
+
+def yes_by(view: RunView) -> tuple[str, ...]:
+    """Who has said yes to what a run asks for."""
+    gate = next((s for s in view.state.steps.values() if s.gate), None)
+    return tuple(by for by, yes in answers_at(view, gate).items() if yes) if gate is not None else ()
+
+
+def _answered(view: RunView, step: StepState) -> list[str]:
+    """The answers that are there, and what becomes of them where nobody works on the run."""
+    said = answers_at(view, step)
+    out = [f"{by} has said {'yes' if yes else 'no'}." for by, yes in said.items()]
+    if said and not view.live:
+        out.append(
+            f"It is kept. Nobody works on the run: it counts once somebody goes on with it (bcp resume {view.id})."
+        )
+    return [render.wrap(" ".join(out), "  ")] if out else []
 
 
 def next_step(view: RunView) -> str:
@@ -181,6 +250,11 @@ def _why(state: RunState) -> str:
     return "" if on else state.reason
 
 
+def _reason(card: RunCard, status: str) -> str:
+    """The same of a line in the list."""
+    return "" if status in {"running", "waiting", "holding"} else card.reason
+
+
 def _named(names: Mapping[str, str], step: str) -> str:
     """What a step is called; nothing where that is its id again."""
     return "" if names.get(step, step) == step else names[step]
@@ -201,14 +275,18 @@ def _told(data: Mapping[str, Any]) -> Any:
     return data.get("summary") or data.get("error") or data.get("reason") or ""
 
 
+def _took(state: RunState, took: str) -> str:
+    """How long it took, or ago it began: *stopped for 9m* would say that it was stopped 9 minutes ago."""
+    return "" if not took else f" after {took}" if state.ended else f"; began {took} ago"
+
+
 def status_text(view: RunView, now: float, timeline: bool) -> str:
     """The same for people, what to do next last."""
     state, plan = view.state, view.plan
     took = format_duration(round(max(0.0, (state.ended or now) - state.started))) if state.started else ""
     names = {str(s["id"]): str(s.get("name") or "") for s in plan["steps"]}
     lines = [
-        f"{render.paint(view.id, 'bold')}  {plan['playbook']}  "
-        f"{render.status_word(view.status())}{' for ' + took if not state.ended else ' after ' + took}"
+        f"{render.paint(view.id, 'bold')}  {plan['playbook']}  {render.status_word(view.status())}{_took(state, took)}"
     ]
     if plan["kind"] == "drill":
         lines.append(render.paint("EXERCISE", "warn"))
@@ -233,6 +311,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                 "",
                 render.wrap(_waits(step, plan["checksum"]), "  ", "? "),
                 *([render.wrap(str(step.gate["about"]), "  ")] if step.gate.get("about") else []),
+                *_answered(view, step),
             ]
         if step.hint and step.status in {"failed", "in_doubt", "undo_failed"}:
             lines += ["", render.wrap(f"{step.id}: {step.hint}", "  ", "! ")]

@@ -37,7 +37,7 @@ def verdict() -> None:
     app = make_app()
     need_probes(app)
     found = wait_for(_burst(app))
-    show(found, app)
+    show(found, app, kept=True)
     raise typer.Exit(EXIT.get(found.state, 4))
 
 
@@ -115,7 +115,8 @@ def _explain_latest(app: App, at: float, data: dict[str, Any], words: list[str])
     if data["clock"] and data["stage"] not in ON_RELAY:
         out += ["Clock:", *(f"  {c['at']}  {c['what']}" for c in data["clock"])]
     out += ["Rules:", *(render.wrap(w, "    ", "  - ") for w in words)]
-    render.emit("bcp.explain/1", {**data, "rules": words}, "\n".join(out))
+    shown = {k: v for k, v in data.items() if k != "memory"}  # what the next watch needs is for no reader
+    render.emit("bcp.explain/1", {**shown, "rules": words}, "\n".join(out))
 
 
 def need_probes(app: App) -> None:
@@ -222,7 +223,7 @@ class _Screen:
                 app.settings.service,
                 app.clock.now(),
                 app.watching.watcher.detector.lines(),
-                app.playbooks.recommend(found),
+                app.playbook_for(found),
             )
             self._live.update(Text.from_ansi(f"{render.clock(app.clock.now())}  {text}"), refresh=True)
         elif now != self._last:
@@ -337,14 +338,15 @@ class _Starter:
 
 
 def show(
-    found: Decision, app: App, *, short: bool = False, reasons: bool = False, words: list[str] | None = None
-) -> None:
-    """A verdict. ``short``: a line and its evidence."""
+    found: Decision, app: App, *, short: bool = False, reasons: bool = False, words: list[str] | None = None,
+    kept: bool = False,
+) -> None:  # fmt: skip
+    """A verdict. ``short``: a line and its evidence; ``kept``: ``bcp status`` tells of it afterwards."""
     from bcp.cli.verdict_view import data_of, full, headline, proposal
     from bcp.detect.onset import since_onset
     from bcp.detect.watch import to_data
 
-    now, playbook = app.clock.now(), app.playbooks.recommend(found)
+    now, playbook = app.clock.now(), app.playbook_for(found)
     onset = app.running.onset()
     if not short:  # what the watch itself shows is what it saw
         found = since_onset(found, onset, app.watching.rules, now)
@@ -361,4 +363,8 @@ def show(
     if words:
         text += "\nRules:\n" + "\n".join(render.wrap(w, "    ", "  - ") for w in words)
     data = {**data_of(found, to_data(found), now, playbook), "since_exact": onset.exact}
+    if kept:
+        from bcp.store.files.look import note_look
+
+        note_look(app.configuration.state, now, {**to_data(found), "playbook": playbook})
     render.emit("bcp.verdict/2", {**data, "rules": words} if words else data, text)

@@ -153,6 +153,8 @@ class RunRecord:
     head: str
     damage: str
     """What is wrong with the hash chain; empty: nothing."""
+    unread: Sequence[Signal] = ()
+    """What the run was told and has not taken up yet: nobody works on it, or will in a moment."""
 
 
 @final

@@ -131,7 +131,13 @@ def _state(r: Round, planes: _Sorted, own: Sequence[ours.Own]) -> str:
         return "suspect"
     if blind or not any(v.status == "ok" for v in r.views):
         return "unknown"
-    return "healthy"
+    return "suspect" if _recalled(r) and failed_once(r.lanes.values()) else "healthy"
+
+
+def _recalled(r: Round) -> float | None:
+    """Since when an outage goes on in the middle of which this watch was started: one failing look is no slip then."""
+    times = (m.recalled for m in r.memory.values() if m.recalled is not None)
+    return min(times, default=None) if r.course.outage == "found" else None
 
 
 def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> tuple[str, ...]:
@@ -292,6 +298,7 @@ def _decision(
     bad = planes.down or planes.serious
     fallen = tuple(v.name for v in planes.down)
     since = min((s for v in bad if (s := r.of(v.name).since) is not None), default=None)
+    since = _recalled(r) if since is None and state != "healthy" else since
     moved = [v for v in planes.shown if v.name in MOVED]
     first = min((s for v in moved if (s := r.of(v.name).since) is not None), default=since)
     sure, good, against = confidence_of(
@@ -300,9 +307,9 @@ def _decision(
     evidence = [
         evidence_of(w) for v in (planes.down or planes.doubtful) for w in v.ways if w.down or w.suspect or w.share
     ]
-    notes = (*(Ours(f"{v}: {t}" if v else t) for v, t in own), *r.notes)
-    by = _decide_at(r, judgement, cases)
-    once = failed_once(r.lanes.values()) if state == "healthy" and judgement.action == "none" else ()
+    notes, by = (*(Ours(f"{v}: {t}" if v else t) for v, t in own), *r.notes), _decide_at(r, judgement, cases)
+    quiet = judgement.action == "none" if state == "healthy" else state == "suspect" and not evidence
+    once = failed_once(r.lanes.values()) if quiet else ()
     good += [says(g) for g in _grounds(r, "proves", "speaks")]
     against += [says(g) for g in _grounds(r, "vetoes", "halves", "abstains", "doubts", "is H")]
     return Decision(
@@ -310,13 +317,13 @@ def _decision(
         classes,
         fallen,
         since,
-        tuple(notes if state == "unknown" else evidence or (notes if state != "healthy" else once)),
+        tuple(notes if state == "unknown" else evidence or once or (notes if state != "healthy" else ())),
         course.stage,
         sure if classes else 0,
         (*good, *r.backing.texts) if classes else (),
         tuple(against) if classes else (),
         judgement.action,
-        ONCE if once else judgement.why,
+        ONCE if once and state == "healthy" else judgement.why,
         by,
         clock_of(classes, first, by) if planes.down and switch_helps(classes, fallen) else (),
         partial,

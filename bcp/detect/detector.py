@@ -54,7 +54,7 @@ class Detector:
         self._sick_now: dict[str, set[str]] = {}  # of each place: media over which nothing answers in this round
         self._lanes: dict[str, Watched] = {}
         self._streams: dict[str, dict[str, Stream]] = {}
-        self._memory: dict[tuple[str, str], PlaneMemory] = defaultdict(PlaneMemory)
+        self.memory: dict[tuple[str, str], PlaneMemory] = defaultdict(PlaneMemory)
         self._seen: dict[str, ProbeView] = {}  # lanes as the last round saw them
         self._pending: list[Signal] = []
         self._own: dict[tuple[str, str], Signal] = {}
@@ -274,7 +274,7 @@ class Detector:
             whole=whole,
             apart=apart,
             spared=spared,
-            memory=self._memory,
+            memory=self.memory,
             lanes=lanes,
             backing=backing,
             own=tuple(self._own_faults(now)),
@@ -305,7 +305,7 @@ class Detector:
         return self._seen
 
     def _around(self, now: float, domain: str = "", *, alike: bool = True) -> Around:
-        before = self._memory.get(("inbound", domain))
+        before = self.memory.get(("inbound", domain))
         found = self._mails.around(now, domain, alike=alike, proven=before is not None and before.refused)
         if before is not None:
             lately = now - before.false_at <= 2 * self.rules.threshold * self.rules.interval_s
@@ -320,7 +320,7 @@ class Detector:
         named, general = survey.by_domain(lanes)
         if not named:
             return {}, (), _NOTHING
-        remembered = {d for (_, d), m in self._memory.items() if d and not m.idle}
+        remembered = {d for (_, d), m in self.memory.items() if d and not m.idle}
         bad = [d for d, mine in named.items() if d in remembered or any(survey.doubtful(x) for x in mine)]
         if any(survey.doubtful(x) for x in general):
             bad = list(named)
@@ -333,7 +333,7 @@ class Detector:
     def _remember(self, view: PlaneView, domain: str, now: float, wall: float, passed: float, *, beat: bool) -> None:
         doubtful = view.name == "inbound" and view.status not in {"ok", "unknown"}
         limited, alone = doubtful and survey.only_limits(view), doubtful and survey.only_mails(view)
-        memory = self._memory[(view.name, domain)]
+        memory = self.memory[(view.name, domain)]
         memory.remember(view, now, wall, passed, self.rules, beat=beat, limited=limited, mails_alone=alone)
 
     def _remember_domains(
@@ -342,8 +342,8 @@ class Detector:
         for domain, seen in apart.items():
             for view in seen.views:
                 self._remember(view, domain, now, wall, passed, beat=beat)
-        for key in [k for k, m in self._memory.items() if k[1] and k[1] in spared and m.idle]:
-            del self._memory[key]
+        for key in [k for k, m in self.memory.items() if k[1] and k[1] in spared and m.idle]:
+            del self.memory[key]
 
     def _backing(self, now: float, words: Sequence[Word]) -> Backing:
         """What others declare: one that is sure, or two that are weak; and what persons on call have declared."""
@@ -394,7 +394,7 @@ class Detector:
 
     def lines(self) -> dict[str, tuple[str, ...]]:
         """Status of each plane over the last rounds, oldest first."""
-        return {n: tuple(m.line) for (n, d), m in self._memory.items() if not d and m.line}
+        return {n: tuple(m.line) for (n, d), m in self.memory.items() if not d and m.line}
 
 
 __all__ = ["HERE", "MAIL", "Decision", "Detector"]

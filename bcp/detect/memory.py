@@ -5,8 +5,10 @@ Steady time decides; wall time is only shown. Pure.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bcp.contracts.probe import Role
 from bcp.detect.counter import NAGIOS_STATES, Z, flap_percent, independent, wilson_low
@@ -37,6 +39,7 @@ class PlaneMemory:
     """One plane (of one domain, where domains are looked at apart)."""
 
     __slots__ = (
+        "_calm_s",
         "_failed_before",
         "confirmed",
         "down_since",
@@ -48,6 +51,7 @@ class PlaneMemory:
         "parted",
         "percent",
         "raw",
+        "recalled",
         "refused",
         "shares",
         "since",
@@ -59,6 +63,9 @@ class PlaneMemory:
         self.confirmed = self.flapping = self._failed_before = False
         self.since: float | None = None
         """Wall time of the first failing look, for people."""
+        self.recalled: float | None = None
+        """Since when it failed in the eyes of a watch before this one, in an outage that goes on."""
+        self._calm_s = 0.0
         self.refused = False
         """Was it proven in the last round that valid recipients are refused for good?"""
         self.parted = False
@@ -111,7 +118,8 @@ class PlaneMemory:
     @property
     def idle(self) -> bool:
         """Nothing that would be missed."""
-        return not self.confirmed and self.failed_s == 0 and not self.shares and self.down_since is None
+        unmarked = self.down_since is None and self.recalled is None
+        return not self.confirmed and self.failed_s == 0 and not self.shares and unmarked
 
     def _confirm(self, view: PlaneView, now: float, rules: Rules) -> None:
         if view.status == "down":
@@ -138,6 +146,7 @@ class PlaneMemory:
             if failing or share or self.shares:  # what was only slow or degraded until now is no part of an outage
                 self._note(share, every_s, rules)
         self._date(view, wall)
+        self._recall_ends(view, passed_s, rules)
         self._forget(view, rules)
 
     def _note(self, share: float, every_s: float, rules: Rules) -> None:
@@ -156,9 +165,56 @@ class PlaneMemory:
 
     def _date(self, view: PlaneView, wall: float) -> None:
         if view.status in {"down", "suspect", "partial"}:
-            self.since = view.since if view.since is not None else (self.since or wall)
+            began = view.since if view.since is not None else (self.since or wall)
+            self.since = min(began, self.recalled or began)
         elif view.status == "ok":
             self.since = None
+
+    def _recall_ends(self, view: PlaneView, passed_s: float, rules: Rules) -> None:
+        """What a watch before this one saw begin is over once it has been well for as long as an outage takes to
+        close."""
+        if self.recalled is None or view.status == "unknown":
+            return
+        self._calm_s = self._calm_s + max(0.0, passed_s) if view.status == "ok" and not fails_now(view) else 0.0
+        if self._calm_s >= rules.keep_firing_for_s:
+            self.recalled = None
+
+    def kept(self) -> dict[str, Any]:
+        """What the next watch must know, should this one end in the middle of an outage; empty where nothing fails."""
+        began = self.since or self.recalled
+        if began is None:
+            return {}
+        return {
+            "since": began,
+            "failed_s": round(self.failed_s, 1),
+            "fails": self._failed_before,
+            "flapping": self.flapping,
+            "raw": [int(x) for x in self.raw],
+            "hard": [int(x) for x in self.hard],
+            "looks": [[round(s, 3), round(w, 3)] for s, w in zip(self.shares, self.weights, strict=True)],
+        }
+
+    def recall(self, kept: Mapping[str, Any], wall: float, unseen_s: float | None) -> None:
+        """Go on where the watch before this one was. ``unseen_s``: seconds in which nobody looked; ``None``: too long
+        to know that it failed all the while, so only since when it fails is taken. What it saw *down* is not believed
+        without looks of now: counters begin anew.
+
+        Raises ``TypeError``, ``ValueError`` or ``KeyError`` for what is no memory, and has taken nothing then.
+        """
+        since, failed = float(kept["since"]), float(kept["failed_s"])
+        looks = [(_share(s), _share(w)) for s, w in kept["looks"]][-SPAN:]
+        if not (0 < since <= wall and 0 <= failed < math.inf):
+            raise ValueError("times that cannot be")
+        raw, hard = [bool(x) for x in kept["raw"]], [bool(x) for x in kept["hard"]]
+        self.recalled = since
+        if unseen_s is None:
+            return
+        self.flapping = kept["flapping"] is True
+        self.failed_s = min(failed + (unseen_s if kept["fails"] is True else 0.0), wall - since)
+        self.raw.extend(raw)
+        self.hard.extend(hard)
+        self.shares.extend(s for s, _ in looks)
+        self.weights.extend(w for _, w in looks)
 
     def sure_share(self) -> float:
         """The certain share of failing looks, and no more than that of the newest ones: enough to move MX on."""
@@ -182,6 +238,13 @@ class PlaneMemory:
             bare = 0.0
         self.percent = max(bare, flap_percent(self.hard) if any(self.hard) else 0.0)
         self.flapping = self.percent >= rules.flap_high or (self.flapping and self.percent > rules.flap_low)
+
+
+def _share(value: Any) -> float:
+    found = float(value)
+    if not (math.isfinite(found) and 0.0 <= found <= 1.0):
+        raise ValueError("no share")
+    return found
 
 
 def _mean(shares: Sequence[float]) -> float:

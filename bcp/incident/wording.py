@@ -57,8 +57,10 @@ def event_words(e: Event, but: Collection[str] = ()) -> str:
     if e.kind == "opened":
         return f"{d.get('title', '')} ({d.get('mode', '')})"
     if e.kind == "moved":
-        seen = "; ".join(d.get("evidence", []))
-        return f"{look(str(d.get('state'))).word}, class {' '.join(d.get('classes', [])) or 'not known'}: {seen}"
+        seen = "; ".join(d.get("evidence", [])) or (str(d.get("why", "")) if d.get("state") == "closed" else "")
+        plain = d.get("state") in {"opened", "resolved", "closed"} and not d.get("classes")  # none is missing
+        what = "" if plain else f", class {' '.join(d.get('classes', [])) or 'not known'}"
+        return f"{look(str(d.get('state'))).word}{what}" + (f": {seen}" if seen or not plain else "")
     if e.kind in {"answered", "answer_refused", "wrong_code"}:
         word = {True: "yes", False: "no"}.get(d.get("yes", ""), "")
         return f"{word} {d.get('how', '')} {d.get('text', '')}".strip()

@@ -12,6 +12,9 @@ from bcp.pages.times import Times, plural
 HOLD_ON = frozenset({"active", "recovering", "failback", "draining"})
 """Stages in which MX is, or was just now, on the relay."""
 
+OLD_S = 900.0
+"""A count of mails that is older is not one of now; a daemon asks every 20 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mx:
@@ -73,6 +76,14 @@ class Situation:
     """When something looked last, where nothing looks now; 0: never."""
     stuck: str = ""
     """A run that is under way and that nobody works on (killed, stopped, in doubt): a person goes on with it."""
+    glanced: bool = False
+    """Did a person look just now (``bcp verdict``), and saw this? Nothing keeps looking."""
+    playbook: str = ""
+    """Which playbook that look named."""
+    alone: str = ""
+    """The run that keeps MX on the relay, where no process works on it: its news to people are not sent."""
+    yes_by: tuple[str, ...] = ()
+    """Who has said yes to what that run asks for."""
 
 
 def page_tone(s: Situation) -> str:
@@ -91,6 +102,8 @@ def sentence(s: Situation) -> str:
         return f"{_unwatched(s, times)} {_where(s, times)}"
     since = f" since {times.minute(s.since)}" if s.since and s.state in {"down", "suspect"} else ""
     what = f" ({s.what})" if s.what and s.state == "down" else ""
+    if s.state == "unknown" and s.since:
+        what = f": nothing can see it now, and it was failing since {times.minute(s.since)}"
     return f"{s.service} is {s.state}{since}{what}. {_where(s, times)}"
 
 
@@ -119,13 +132,24 @@ def _where(s: Situation, times: Times) -> str:
             return "MX still points to it."
         return "MX points to it." if s.state == "healthy" else "MX was not moved."
     domains = f" of {plural(len(s.mx.domains), 'domain')}" if len(s.mx.domains) > 1 else ""
-    held = f", which holds {plural(s.mails.count, 'mail')}" if s.mails.count is not None else ""
-    return f"Mail{domains} goes to the backup relay since {times.minute(s.mx.since)}{held}."
+    return f"Mail{domains} goes to the backup relay since {times.minute(s.mx.since)}{_held(s, times)}."
+
+
+def _held(s: Situation, times: Times) -> str:
+    """How many mails wait there; a count of long ago is told as that."""
+    if s.mails.count is None:
+        return ""
+    many = plural(s.mails.count, "mail")
+    if s.mails.at and s.now - s.mails.at > OLD_S:
+        return f", which held {many} at {times.minute(s.mails.at)}"
+    return f", which holds {many}"
 
 
 def next_step(s: Situation) -> str:
     """What to do next, and by when."""
     times = Times(s.zone)
+    if s.asked_until and s.yes_by and not s.stuck and not s.asked_people:
+        return f"Next: nothing; {' and '.join(s.yes_by)} said yes, and the run goes on by itself."
     if s.asked_until:
         who = f" by {' or '.join(s.asked_people)}" if 0 < len(s.asked_people) <= 4 else ""
         if s.asked_deed:
@@ -137,21 +161,38 @@ def next_step(s: Situation) -> str:
     if s.mx.doubt:
         return f"Next: look where MX points, and settle what is in doubt: `bcp status {s.mx.doubt}` says how."
     if s.stuck:
-        return f"Next: go on with {s.stuck}, or end it: nobody works on it. `bcp status {s.stuck}` says how."
-    if not s.watching:
+        said = f", and {' and '.join(s.yes_by)} said yes to it" if s.yes_by else ""
+        return f"Next: go on with {s.stuck}, or end it: nobody works on it{said}. `bcp status {s.stuck}` says how."
+    if not s.watching and not s.glanced:
         old = "again (bcp verdict), and find out why nothing looks: what stands here may be old"
         return f"Next: look {old if s.looked else 'once (bcp verdict), or keep looking (bcp serve)'}."
+    alone = " Nothing keeps looking: `bcp serve` does." if s.glanced and not s.watching else ""
+    return _by_what_is_seen(s, times) + alone
+
+
+def _by_what_is_seen(s: Situation, times: Times) -> str:
+    """What to do next by the last look, where nobody is asked and nothing waits to be gone on with."""
     why = f": {s.why}" if s.why else ""
     if s.stage in {"failback", "draining"}:
         return "Next: nothing; the way back runs, and says when it is over."
     if s.mx.relay:
         back = s.state == "healthy" and s.stage != "active"
-        return f"Next: plan the way back{why}." if back else f"Next: hold{why}."
+        return f"Next: plan the way back{why}." if back else f"Next: hold{why}.{_unheard(s)}"
     if s.decide_at and s.state == "down":
         late = s.decide_at <= s.now
         by = "now" if late else f"until {times.minute(s.decide_at)}"
         return f"Next: {s.proposal} ({by}){why}."
-    return f"Next: {s.proposal}{why}."
+    plan = f" `bcp plan {s.playbook}` shows what would be done." if s.playbook and s.state == "down" else ""
+    return f"Next: {s.proposal}{why}.{plan}"
+
+
+def _unheard(s: Situation) -> str:
+    """That nobody works on the run that holds, and what that means for people."""
+    if not s.alone:
+        return ""
+    return (
+        f" Nobody works on {s.alone}, so people hear no news: `bcp serve`, or `bcp resume {s.alone}`, goes on with it."
+    )
 
 
 def if_nothing(s: Situation, clock: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bcp.detect.decide import Decision
+from bcp.detect.onset import Onset, since_onset
 from bcp.detect.rules import Rules
 from bcp.detect.watch import LiveLooker, confirmed_by, to_data
 from bcp.kernel.clock import Clock
@@ -62,7 +63,9 @@ class Sight:
         at, found = self._burst
         age = self.clock.monotonic() - at
         soon = (self.rules.suspect + 1) * self.rules.interval_s
-        return found if age <= soon or (age <= FRESH_S and mine.state != "healthy") else mine
+        if age <= soon or (age <= FRESH_S and mine.state != "healthy"):
+            return since_onset(found, Onset(mine.since or 0.0), self.rules, self.clock.now())
+        return mine
 
     async def look(self, reuse_s: float) -> Decision:
         """A few looks now, or those of at most ``reuse_s`` ago. Whoever asks meanwhile gets the same answer."""

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bcp.contracts.services import Looker
+from bcp.contracts.store import RunQuery
 from bcp.detect.decide import Decision
+from bcp.incident.standing import standing
 from bcp.kernel.clock import Clock, SystemClock
 from bcp.settings import Configuration, Settings
 from bcp.wiring.follow import Follower
@@ -38,6 +40,15 @@ class App:
     def follower(self) -> Follower:
         """Tells the watch what runs did."""
         return Follower(self.running.cards, self.watching.watcher.detector, self.clock)
+
+    def playbook_for(self, found: Decision) -> str:
+        """Which playbook to name beside a verdict: the one that works on the outage or holds, where there is one,
+        else the one that the verdict calls for; empty: none."""
+        if found.action != "hold":
+            return self.playbooks.recommend(found) if found.classes else ""
+        cards = self.running.cards(RunQuery(unfinished=True, moves_mx=True))
+        stands = standing(cards).runs
+        return next((c.playbook for c in cards if c.id in stands), "")
 
     def remember(self) -> None:
         """From now on the watch hears other vantage points, follows the runs and writes the history."""

@@ -11,16 +11,21 @@ from bcp.contracts.probe import Probe, ProbePlugin, ProbeSettings, Role
 from bcp.detect.aloud import aloud
 from bcp.detect.decide import Decision
 from bcp.detect.history import History
+from bcp.detect.recall import kept_of, recall
 from bcp.detect.remote import Spool, key_of
 from bcp.detect.rules import Rules
 from bcp.detect.watch import LiveLooker, Watcher, to_data
 from bcp.kernel.clock import Clock
 from bcp.settings import Configuration
 from bcp.store.files import words
+from bcp.store.sqlite.latest import read_latest
 from bcp.wiring.heed import Heeder
 from bcp.wiring.rules import rules_of
 from bcp.wiring.usual_probes import Canary, Reachable, usual_probes
 from bcp.wiring.world import World
+
+MEMORY = "memory"
+"""Of the last verdict in the history: what the next watch has to know."""
 
 
 class Watching:
@@ -77,6 +82,8 @@ class Watching:
         """From now on the watcher hears other vantage points, calls ``follow`` (what runs did) before it judges a
         round, and writes the history."""
         w = self.watcher
+        if (latest := read_latest(self.history.path)) is not None:
+            recall(w.detector, latest[0], latest[1].get(MEMORY), self.clock.now())
         w.listen.append(self.history.note)
         if self.settings.detect.vantages:
             w.sources.append(self.spool.read)
@@ -87,6 +94,7 @@ class Watching:
     def _keep(self, d: Decision) -> None:
         status = {v.name: v.status for v in d.views}
         more = {"aloud": aloud(d).parts(), "lines": self.watcher.detector.lines(), "status": status}
+        more[MEMORY] = kept_of(self.watcher.detector)
         self.history.round(d, self.clock.now(), {**to_data(d), **more})
 
     # -- probes --------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ fields: {state: check.status, outage: check.name, title: check.message, identity
         each = at(body, self.settings.each) if self.settings.each else [body]
         if not isinstance(each, list):
             raise Invalid(f"{self.settings.each} is no list in this body", hint="Correct the hook's `each:`.")
-        return [a for one in each[:1000] if (a := self._alert(one)) is not None]
+        return [a for one in each if (a := self._alert(one)) is not None]
 
     def _alert(self, one: Any) -> Alert | None:
         f = self.settings.fields

@@ -38,7 +38,7 @@ async def now(site: Site, request: Request, session: Session) -> Response:
     found = daemon.seen()
     asked = [await question_view(site, session, q) for q in await daemon.writer.do(questions.open_questions)]
     s = await situation(site, found, [q for q in asked if q["state"] == "open"])
-    playbook = daemon.app.playbooks.recommend(found) if found.classes else ""
+    playbook = daemon.app.playbook_for(found) if found.action != "hold" else ""
     values = {
         "v": to_data(found),
         "tone": front.page_tone(s),

@@ -81,7 +81,7 @@ async def verdict(daemon: TheDaemon, _: Reader) -> VerdictOut:
     return VerdictOut(
         **{n: data[n] for n in names},
         since=iso(found.since),
-        playbook=daemon.app.playbooks.recommend(found) if found.classes else "",
+        playbook=daemon.app.playbook_for(found),
     )
 
 

@@ -47,7 +47,7 @@ class VerdictOut(Out):
     why: str
     since: str
     decide_at: str
-    playbook: str
+    playbook: str = Field(description="The one that works on it or holds; else the one that is called for; or none.")
     flapping: bool
 
 

@@ -91,8 +91,8 @@ class Actor:
     # -- what is done --------------------------------------------------------------------------------------------
 
     async def _act(self, current: Incident, found: Decision) -> None:
-        if found.stage in UNDER_WAY:
-            return
+        if found.stage in UNDER_WAY or found.action == "watch":
+            return  # a playbook works; or: in maintenance, denied by on call, not looked at just now
         name = await self._choose(current, found)
         if not name or await self._was_proposed(current, name, due=found.action == "switch"):
             return

@@ -302,12 +302,9 @@ class SqliteJournal:
         try:
             with self._guard:
                 self._read_at = _version(self._db)
-                rows = self._db.execute(
-                    "select id, at, kind, actor, data from signal where consumed=0 order by id"
-                ).fetchall()
+                return runfile.read_unread(self._db)
         except sqlite3.Error as error:
             raise runfile.failed(self.path, error) from error
-        return [Signal(i, at, kind, actor, json.loads(data)) for i, at, kind, actor, data in rows]
 
     async def consume(self, signals: Sequence[Signal], events: Sequence[Draft] = ()) -> None:
         """Mark signals as read and, in the same commit, write what they mean."""

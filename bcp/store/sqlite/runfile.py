@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bcp.contracts.journal import Effect, Event, RunRecord
+from bcp.contracts.journal import Effect, Event, RunRecord, Signal
 from bcp.contracts.store import RunCard
 from bcp.kernel.bigjson import loads
 from bcp.kernel.errors import StorageError
@@ -149,6 +149,12 @@ def read_effects(db: sqlite3.Connection, prefix: str = "") -> list[Effect]:
     return [Effect(k, s, st, c, se, loads(r), loads(o) if o else None) for k, s, st, c, se, r, o in rows]
 
 
+def read_unread(db: sqlite3.Connection) -> list[Signal]:
+    """What the run was told and has not taken up, oldest first."""
+    rows = db.execute("select id, at, kind, actor, data from signal where consumed=0 order by id")
+    return [Signal(i, at, kind, actor, loads(data)) for i, at, kind, actor, data in rows]
+
+
 def read_meta(db: sqlite3.Connection) -> dict[str, Any]:
     """What the run was started with."""
     return {k: loads(v) for k, v in read_texts(db).items()}
@@ -196,7 +202,8 @@ def read_record(path: Path, *, effects: bool = True, metas: Metas | None = None)
         genesis = genesis_of(texts)
         meta = (metas or Metas(0)).read(texts, genesis)
         _, head, damage = verify_chain(db, genesis)
-        return RunRecord(path.stem, dict(meta), read_events(db), read_effects(db) if effects else (), head, damage)
+        found = read_effects(db) if effects else []
+        return RunRecord(path.stem, dict(meta), read_events(db), found, head, damage, read_unread(db))
 
     with RunFile(path) as file:
         return file.read(everything)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from bcp.cli.situation import situation as of_cards
 from bcp.contracts.store import RunCard, RunQuery
 from bcp.engine.state import StepState
 from bcp.pages.front import next_step, sentence
+from bcp.store.files.look import note_look, read_look
 from bcp.store.files.mails import note_mails, read_mails
 from bcp.store.sqlite.history import LookRows
 from bcp.testing.clock import FakeClock
@@ -50,6 +52,42 @@ def seen(folder: Path, at: float, **more: Any) -> None:
 def view(step: StepState | None = None, *, live: bool = True, kind: str = "real") -> Any:
     steps = {step.id: step} if step is not None else {}
     return SimpleNamespace(state=SimpleNamespace(steps=steps), plan={"outage": {}, "kind": kind}, live=live, id="run-1")
+
+
+def looked(folder: Path, at: float, **more: Any) -> None:
+    """As ``bcp verdict`` leaves it."""
+    saw = {"state": "down", "stage": "confirmed", "since": at - 60, "action": "wait", "why": "mail waits"}
+    note_look(folder, at, {**saw, "classes": ["B"], "playbook": "exchange-inbound-outage", **more})
+
+
+def test_a_look_of_a_person_is_told_and_leads_on_and_not_back_to_itself(tmp_path: Path) -> None:
+    """Nothing watches: what ``bcp verdict`` has just seen stands, and an old one is said to be old."""
+    runs = Runs()
+    now = runs.clock.now()
+    looked(tmp_path, now - 5)
+    s = situation(runs, tmp_path, SERVICE, "")
+    assert sentence(s).startswith("exchange-online was down at ") and not s.watching
+    assert "bcp verdict" not in next_step(s) and "bcp serve" in next_step(s)
+    assert "mail waits. `bcp plan exchange-inbound-outage` shows what would be done." in next_step(s)
+    seen(tmp_path, now - 1, state="healthy")
+    assert sentence(situation(runs, tmp_path, SERVICE, "")).startswith("exchange-online is healthy")
+    looked(tmp_path, now - 400)
+    (tmp_path / "history.db").unlink()
+    assert "(bcp verdict)" in next_step(situation(runs, tmp_path, SERVICE, ""))
+
+
+@pytest.mark.parametrize("junk", ["", "[]", '{"at": true}', '{"at": 1, "since": 0, "classes": [3]}'])
+def test_a_damaged_look_is_none(tmp_path: Path, junk: str) -> None:
+    looked(tmp_path, 1.0)
+    assert read_look(tmp_path) is not None
+    (tmp_path / "look.json").write_text(junk)
+    assert read_look(tmp_path) is None
+
+
+def test_whose_yes_waits_is_said_with_the_run_that_waits(tmp_path: Path) -> None:
+    s = situation(Runs(), tmp_path, SERVICE, "", None, None, "run-9")
+    told = next_step(replace(s, yes_by=("alice", "bob")))
+    assert "go on with run-9" in told and "alice and bob said yes to it" in told
 
 
 def test_nothing_was_ever_seen_or_run(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,7 +10,10 @@ import pytest
 
 from bcp.cli import status_view as view
 from bcp.cli.status_view import show
+from bcp.contracts.journal import Signal
+from bcp.contracts.store import RunCard
 from bcp.engine.state import StepState
+from bcp.pages.front import Mx, Situation, next_step
 
 GATE = {"deadline": 3661.0, "approvers": ["alice", "bob"], "count": 2, "about": ""}
 
@@ -40,6 +44,67 @@ def test_what_is_next_where_somebody_is_asked(phase: str, about: str, live: bool
     step = StepState("x", phase, "waiting", gate={**GATE, "about": about})
     seen = SimpleNamespace(id="r", live=live, status=lambda: "interrupted", state=SimpleNamespace(steps={"x": step}))
     assert view.next_step(seen).startswith(told)
+
+
+@pytest.mark.parametrize("taken_up", [True, False], ids=["by the run", "not yet"])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_yes_that_was_accepted_is_shown_whoever_was_killed_before_it_acted(taken_up: bool, live: bool) -> None:
+    """And what to do where nobody works on the run; what cannot count is no answer."""
+    gate = {**GATE, "checksum": "c" * 64, "opened": 100.0}
+    step = StepState("approve", "activation", "waiting", gate=gate)
+
+    def signal(actor: str, at: float, kind: str = "approve", checksum: str = "c" * 64) -> Signal:
+        return Signal(1, at, kind, actor, {"checksum": checksum, "step": "approve"})
+
+    told = [signal("alice", 200.0), signal("mallory", 200.0), signal("bob", 50.0), signal("bob", 200.0, "approve", "d")]
+    known = [{**s.data, "by": s.actor, "at": s.at, "yes": True} for s in told]
+    seen = SimpleNamespace(
+        id="r",
+        live=live,
+        state=SimpleNamespace(answers=known if taken_up else [], steps={"approve": step}),
+        record=SimpleNamespace(unread=() if taken_up else [*told, signal("alice", 201.0, "stop")]),
+    )
+    assert view.answers_at(seen, step) == {"alice": True} and view.yes_by(seen) == ("alice",)
+    (text,) = view._answered(seen, step)
+    assert "alice has said yes." in text and ("bcp resume r" in text) is not live
+
+
+@pytest.mark.parametrize(
+    ("free", "flag", "said"), [(0, 0, "its disk is full"), (9, os.ST_RDONLY, "it may only be read"), (9, 0, "")]
+)
+def test_a_folder_that_takes_nothing_is_said_for_what_stands_here_may_be_old(
+    tmp_path, monkeypatch, capsys, free: int, flag: int, said: str
+) -> None:
+    monkeypatch.setattr(view.os, "statvfs", lambda path: SimpleNamespace(f_bavail=free, f_flag=flag))
+    view._warn_of_disk(tmp_path)
+    told = " ".join(capsys.readouterr().err.split())
+    assert (said in told and "may be old" in told) if said else not told
+
+
+@pytest.mark.parametrize(("status", "told"), [("holding", ""), ("running", ""), ("stopped", "the daemon ends")])
+def test_the_list_of_runs_gives_no_reason_of_a_stop_that_is_over(status: str, told: str) -> None:
+    assert view._reason(RunCard("r", status, reason="the daemon ends"), status) == told
+
+
+def test_how_long_a_run_took_is_not_told_as_how_long_it_has_been_stopped() -> None:
+    state = SimpleNamespace(ended=0.0)
+    assert view._took(state, "9m") == "; began 9m ago"
+    assert view._took(SimpleNamespace(ended=5.0), "9m") == " after 9m" and view._took(state, "") == ""
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "nothing; alice said yes"), (2, "an answer by bob until")])
+def test_who_has_said_yes_is_not_asked_again(count: int, said: str) -> None:
+    gate = {**GATE, "checksum": "c", "opened": 100.0, "count": count}
+    step = StepState("approve", "activation", "waiting", gate=gate)
+    known = [{"by": "alice", "at": 200.0, "yes": True, "checksum": "c", "step": ""}]
+    seen = SimpleNamespace(
+        id="r", live=True, state=SimpleNamespace(answers=known, steps={"a": step}), record=SimpleNamespace(unread=())
+    )
+    asked = Situation(
+        "x", "down", "decided", "", None, 300.0, True, True, "", "", Mx(False), asked_until=3661.0,
+        asked_people=("alice", "bob"),
+    )  # fmt: skip
+    assert said in next_step(view._with_answers(asked, seen, stuck=False))
 
 
 @pytest.mark.parametrize(("names", "told"), [({"mx": "mx"}, ""), ({}, ""), ({"mx": "Point MX"}, "Point MX")])

@@ -66,6 +66,9 @@ def test_what_is_seen_is_told_with_its_class_and_evidence() -> None:
     told = event_words(event("moved", state="down", classes=["B", "E"], evidence=["421", "timeout"]))
     assert told.endswith(", class B E: 421; timeout")
     assert "class not known: " in event_words(event("moved", state="down"))
+    assert event_words(event("moved", state="resolved", classes=[], why="the relay takes the mail")) == "resolved"
+    assert event_words(event("moved", state="opened", why="mail is on its way back")) == "opened"
+    assert event_words(event("moved", state="closed", why="all is well")) == "closed: all is well"
 
 
 def test_fields_that_are_shown_elsewhere_are_left_out_and_long_texts_are_cut() -> None:

@@ -59,8 +59,19 @@ def test_the_sentence_says_the_state_since_when_and_where_mail_goes() -> None:
         " Mail of 2 domains goes to the backup relay since 19:12 UTC, which holds 42 mails."
     )
     assert sentence(replace(HELD, state="healthy", mails=Mails(1, T))).endswith("which holds 1 mail.")
+    assert sentence(replace(HELD, now=T + 5400, mails=Mails(42, T + 400))).endswith("which held 42 mails at 19:16 UTC.")
     assert sentence(replace(HELD, mails=Mails())).endswith("goes to the backup relay since 19:12 UTC.")
     assert sentence(replace(WELL, state="unknown")) == "exchange-online is unknown. MX was not moved."
+    assert sentence(replace(DOWN, state="unknown")) == (
+        "exchange-online is unknown: nothing can see it now, and it was failing since 19:10 UTC. MX was not moved."
+    )
+
+
+def test_a_run_that_holds_and_that_nobody_works_on_is_said_before_people_miss_the_news() -> None:
+    assert next_step(HELD) == "Next: hold: the relay takes the mail."
+    told = next_step(replace(HELD, alone="run-1"))
+    assert told.startswith("Next: hold: the relay takes the mail. Nobody works on run-1, so people hear no news")
+    assert "`bcp resume run-1`" in told and "`bcp serve`" in told
 
 
 def test_times_are_the_readers_own() -> None:

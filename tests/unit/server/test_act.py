@@ -114,6 +114,16 @@ def test_nothing_is_proposed_while_a_playbook_works(tmp_path, stage) -> None:
     assert w.runs.proposed == []
 
 
+@pytest.mark.parametrize("mode", ["notify", "ask", "auto"])
+def test_nothing_is_proposed_of_what_is_only_to_be_watched(tmp_path, mode) -> None:
+    """In maintenance, denied by on call, or not looked at just now; once that is over it is proposed."""
+    w = World(tmp_path, mode)
+    w.see(replace(DOWN, action="watch", why="we are in maintenance"))
+    assert w.runs.proposed == [] and w.speaker.told == [] and w.core.kinds("proposed") == []
+    w.see(DOWN)
+    assert w.core.kinds("proposed") == ["proposed"]
+
+
 def test_an_incident_that_is_closed_or_not_there_is_left_alone(tmp_path) -> None:
     """Whatever is seen."""
     for state in ("", "closed"):
