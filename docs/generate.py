@@ -136,9 +136,7 @@ def configuration() -> str:
         for kind in registry.kinds(family):
             model = registry.settings_class(family, kind)
             parts.append(f"## {family}: `{kind}`\n\n{told(model)}\n\n{table(model)}\n")
-            parts += [
-                f"### {n}\n\n{told(m)}\n\n{table(m)}\n" for n, m in sorted(_inner(model).items())
-            ]
+            parts += [f"### {n}\n\n{told(m)}\n\n{table(m)}\n" for n, m in sorted(_inner(model).items())]
     return "\n".join(parts)
 
 
@@ -168,10 +166,7 @@ def playbook() -> str:
     from bcp.playbook.model import Playbook
 
     parts = ["# Playbook\n", "Version 1. Made from the code.\n", table(Playbook) + "\n"]
-    parts += [
-        f"## {name}\n\n{told(model)}\n\n{table(model)}\n"
-        for name, model in sorted(_inner(Playbook).items())
-    ]
+    parts += [f"## {name}\n\n{told(model)}\n\n{table(model)}\n" for name, model in sorted(_inner(Playbook).items())]
     return "\n".join(parts)
 
 
@@ -190,18 +185,25 @@ def outage() -> str:
         "Version 1. Made from the code. How to write one: [Write an outage](../howto/write-an-outage.md).\n",
         table(OutageFile) + "\n",
     ]
+    parts += [f"## {name}\n\n{told(model)}\n\n{table(model)}\n" for name, model in sorted(_inner(OutageFile).items())]
     parts += [
-        f"## {name}\n\n{told(model)}\n\n{table(model)}\n"
-        for name, model in sorted(_inner(OutageFile).items())
+        "## Kinds of probes\n",
+        "| kind | plane | role | medium | before anything is said of it |\n| --- | --- | --- | --- | --- |",
     ]
-    parts += ["## Kinds of probes\n", "| kind | plane | role | medium | before anything is said of it |\n| --- | --- | --- | --- | --- |"]
     for kind in registry.kinds("probes"):
         cls = registry.probe_class(kind)
-        parts.append(f"| `{kind}` | {cls.plane} | {cls.role.value} | {cls.medium or 'none'} | {'ok' if cls.role.value == 'look' else 'unknown'} |")
+        parts.append(
+            f"| `{kind}` | {cls.plane} | {cls.role.value} | {cls.medium or 'none'} | {'ok' if cls.role.value == 'look' else 'unknown'} |"
+        )
     parts += ["\n## Defaults\n", "`detect:` of the file, where it differs from these.\n", table(DetectSettings) + "\n"]
     parts += ["In words:\n", *(f"- {w}" for w in in_words(rules_from(DetectSettings(), 3600.0), 3))]
-    parts += ["\nWhen senders give up, counted from the first failure:\n", *(f"- {s / 3600:g} h: {w}" for s, w in GIVE_UP)]
-    parts.append(f"\nBare looks count as flapping only where {UNDECIDED[0]:.0%} to {UNDECIDED[1]:.0%} of the last 21 rounds are bad.")
+    parts += [
+        "\nWhen senders give up, counted from the first failure:\n",
+        *(f"- {s / 3600:g} h: {w}" for s, w in GIVE_UP),
+    ]
+    parts.append(
+        f"\nBare looks count as flapping only where {UNDECIDED[0]:.0%} to {UNDECIDED[1]:.0%} of the last 21 rounds are bad."
+    )
     parts += ["\n## Shipped outages\n", "| name | |\n| --- | --- |"]
     parts += [f"| `{n}` | {load(p)[0].title} |" for n, p in shipped().items()]
     return "\n".join(parts)
@@ -247,7 +249,7 @@ def kinds() -> str:
 
 def judgement() -> str:
     """The rules of evidence and the conditions of a deed, from the tables that the code runs."""
-    from bcp.detect.decide import BACK, CONDITIONS
+    from bcp.detect.conditions import BACK, CONDITIONS
     from bcp.detect.evidence import BACKS, EVIDENCE
 
     def conditions(table: Any) -> str:
@@ -258,7 +260,7 @@ def judgement() -> str:
     rules = "\n".join(f"| `{e.id}` | {e.of} | {e.effect} | {e.says} |" for e in EVIDENCE)
     backs = "\n".join(f"| {p} | {', '.join(sorted(b)) or 'nothing'} |" for p, b in BACKS.items())
     return (
-        "# Rules of judgement\n\nMade from the code (`bcp/detect/evidence.py`, `bcp/detect/decide.py`).\n\n"
+        "# Rules of judgement\n\nMade from the code (`bcp/detect/evidence.py`, `bcp/detect/conditions.py`).\n\n"
         "## Evidence\n\n| rule | of | effect | in words |\n| --- | --- | --- | --- |\n"
         + rules
         + "\n\n## What a plane that is down backs\n\n| plane | backs a doubtful |\n| --- | --- |\n"
@@ -304,7 +306,11 @@ def messages() -> str:
             claims = dict(file.claims_by_class)
             parts.append(f"\n## {name}\n\n{file.title}." + (" A draft: never sent by bcp." if file.draft else ""))
             if claims:
-                parts.append("\nStates, and may only be sent after: " + "; ".join(f"class {c}: {', '.join(v)}" for c, v in claims.items()) + ".")
+                parts.append(
+                    "\nStates, and may only be sent after: "
+                    + "; ".join(f"class {c}: {', '.join(v)}" for c, v in claims.items())
+                    + "."
+                )
             if file.sms:
                 parts.append("\n| class | text message, en | de |\n| --- | --- | --- |")
                 parts += [f"| {c} | {text(name, 'sms', 'en', c)} | {text(name, 'sms', 'de', c)} |" for c in "ABCDEFG"]
@@ -367,7 +373,9 @@ def openapi() -> dict[str, Any]:
     from bcp import __version__
     from bcp.server.doors import api, api_deeds, api_drills
 
-    app = FastAPI(title="bcp", version=__version__, description="Keep mail and people going when Exchange Online fails.")
+    app = FastAPI(
+        title="bcp", version=__version__, description="Keep mail and people going when Exchange Online fails."
+    )
     app.include_router(api.router)
     app.include_router(api_deeds.router)
     app.include_router(api_drills.router)
@@ -385,7 +393,10 @@ def api() -> str:
         "| call | |\n| --- | --- |",
     ]
     for path, calls in document["paths"].items():
-        parts += [f"| `{method.upper()} {path}` | {call['summary']}. {' '.join(call.get('description', '').split(chr(10) * 2)[0].split())} |" for method, call in calls.items()]
+        parts += [
+            f"| `{method.upper()} {path}` | {call['summary']}. {' '.join(call.get('description', '').split(chr(10) * 2)[0].split())} |"
+            for method, call in calls.items()
+        ]
     return "\n".join(parts)
 
 

@@ -88,6 +88,13 @@ KINDS: tuple[Kind, ...] = (
         "degraded",
     ),
     Kind(
+        "most-defer",
+        Meaning.DEFERRED,
+        "of several addresses more put mail off (4xx to MAIL, RCPT or DATA) than take it (made of a look's parts)",
+        _SMTP,
+        "degraded",
+    ),
+    Kind(
         "rejects-some",
         Meaning.LOST,
         "one recipient is refused for good at some addresses and taken at others (made of a look's parts)",

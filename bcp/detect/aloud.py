@@ -13,7 +13,7 @@ from bcp.contracts.probe import Role
 from bcp.detect.planes import ProbeView
 from bcp.detect.refusals import ALONE, LOST, OVER_NOW, UNTRIED
 from bcp.detect.verdict import MOVED, ONCE, SWITCHES, Decision
-from bcp.detect.works import spared_of, unseen_of, works_of
+from bcp.detect.works import WORKS, spared_of, unseen_of, works_of
 
 TITLES = ("What is broken", "What is not", "What to do", "What would change our mind")
 
@@ -57,6 +57,7 @@ _LOST = "monitoring recipients are refused for good, and test mails that are tak
 _MAILS = "our test mails are not taken; whether other people's mail is, nobody can tell"
 _UNTRIED = "monitoring recipients are refused for good; a test mail that was sent just now will show whether others are"
 _CONTRADICTED = "mail from outside is not taken, as every look of ours finds, and yet a test mail came through"
+_CONTRADICTED_THERE = _CONTRADICTED.replace("every look of ours", "every look of some places")
 _PARTLY = "a part of the mail to people who exist is refused for good; it bounces"
 _B_PARTLY = "a part of the mail from outside is not taken; its senders keep it and try again"
 _SLOW = {
@@ -70,8 +71,20 @@ _SLOW = {
 """Of classes of which nothing fails as a whole."""
 _PLACES = "the service limits or refuses the addresses of some of our probers, and serves others well"
 _NOW_AND_THEN = "Something fails now and then; it is no outage yet."
+_EBBS = "What failed is well again, but not for long enough to call it over."
 _OTHERS = "Others say that"
 _OVER = "Nothing any more, as far as anything looks."
+_UNSEEN = " Nobody can see inbound mail, though."
+_RELAYED = {
+    _BROKEN["B"]: "Exchange Online does not take mail from outside; it goes to the relay meanwhile",
+    _B_PARTLY: "a part of the mail from outside would not be taken by Exchange Online; it goes to the relay meanwhile",
+    _BROKEN["F"]: "mail to people who exist would be refused for good by Exchange Online; it goes to the relay "
+    "meanwhile",
+    _PARTLY: "a part of the mail to people who exist would be refused for good by Exchange Online; it goes to the "
+    "relay meanwhile",
+    _BROKEN["dns"]: "the name of the MX host does not resolve; mail goes to the relay meanwhile",
+}
+"""What is said instead while MX is on the relay: no sender waits then, and nothing bounces."""
 _ZONE = "our own zone does not answer, so senders do not find where our mail goes"
 
 
@@ -88,16 +101,19 @@ def _broken(d: Decision) -> str:
             if d.why == ONCE
             else "Nothing of the service."
         )
-        return (_OVER if d.stage in {"confirmed", "closed"} else usual) + ours
+        unseen = _UNSEEN if WORKS["inbound"] in unseen_of(d.views) else ""
+        return (_OVER if d.stage in {"confirmed", "closed"} else usual) + unseen + ours
     if d.state == "unknown":
-        before = f" When it was seen last, {_and(things)}." if things else ""
+        before = f" When it was seen last: {_and(things)}." if things else ""
         said = f" Others speak of an outage: {'; '.join(_others(d)[:2])}." if _others(d) else ""
         return (
             f"We cannot see all of it. {f'On our own side: {own}' if own else 'The looks say nothing.'}{before}{said}"
         )
     if not things:
-        ours = own or f"{_PLACES}." if "H" in d.classes else ""
-        return f"Nothing of the service, as far as anything looks. On our own side: {ours}" if ours else _NOW_AND_THEN
+        ours = own or (f"{_PLACES}." if "H" in d.classes else "")
+        if ours:
+            return f"Nothing of the service, as far as anything looks. On our own side: {ours}"
+        return _EBBS if d.stage == "confirmed" else _NOW_AND_THEN
     text = f"{_upper(_as_sure(d, _and(things)))}."
     places = "" if text.startswith(_OTHERS) else _alone(d)
     elsewhere = _ELSEWHERE if letters != d.classes else ""
@@ -139,6 +155,8 @@ def _as_sure(d: Decision, text: str) -> str:
     bad = [w for v in d.views if v.status != "ok" for w in v.ways if w.down or w.suspect]
     if bad and all(w.role is not Role.LOOK for w in bad):
         return f"{_OTHERS.lower()} {text}; none of our own looks sees it"
+    if d.stage in {"confirmed", "active"} and not any(w.raw for w in bad if not w.muted):
+        return f"it may be ending, as the newest looks are well, but it is not over yet: {text}"
     return f"it is not sure yet, but it looks as if {text}"
 
 
@@ -147,9 +165,9 @@ def _thing(d: Decision, letter: str) -> str:
     if d.partial and d.action == "watch" and letter in _SLOW:
         return _SLOW[letter]
     if letter == "B":
-        return _deferred(d)
+        return _on_relay(d, _deferred(d))
     if letter == "F":
-        return _refused(d)
+        return _on_relay(d, _refused(d))
     if letter == "E":
         return _names(d)
     if letter == "H":
@@ -166,8 +184,14 @@ def _names(d: Decision) -> str:
     if d.state == "down" and "dns" in bad and "dns" not in confirmed:  # a part of it, beside something else
         named = [*(n for n in named if n != "dns"), "names"]
     ways = {w.way for v in d.views if v.name == "edge" for w in v.ways if w.down or w.suspect}
-    said = [_IMAP if n == "edge" and ways == {"imap"} else _BROKEN[n] for n in named]
+    said = [_IMAP if n == "edge" and ways == {"imap"} else _on_relay(d, _BROKEN[n]) for n in named]
     return "; ".join(said) or _BROKEN["edge"]
+
+
+def _on_relay(d: Decision, text: str) -> str:
+    """The clause, true for mail that goes to the relay. Of several domains some may have been left where they were."""
+    relayed = d.stage in {"active", "recovering"} and not d.domains
+    return _RELAYED.get(text, text) if relayed else text
 
 
 def _deferred(d: Decision) -> str:
@@ -179,7 +203,8 @@ def _deferred(d: Decision) -> str:
     if "looked-at" in d.refusals:
         return _MAILS
     if "not-delivered" in d.refusals:
-        return _CONTRADICTED
+        lanes = [p for v in d.views if v.name in MOVED for w in v.ways if w.down for p in w.probes if p.down]
+        return _CONTRADICTED_THERE if any(p.split[1] for p in lanes) else _CONTRADICTED
     part = "share" in d.refusals and "long-enough" not in d.refusals
     return _B_PARTLY if part or not set(d.planes) & set(MOVED) else _BROKEN["B"]
 
@@ -259,8 +284,8 @@ _DO = {
     "tell": "Leave MX alone: another MX would not help. Tell people by channels that do not fail with it.",
     "direct": "Keep MX out of the relay. If it is there already, go back: bcp failback.",
     "fix-own": "Repair our own fault. Leave MX alone; tell IT, and nobody else.",
-    "fix-own-and-ask": "Repair our own fault. Leave MX alone, and send a mail from outside at once: until one of both "
-    "is done nobody knows whether what others say is so.",
+    "fix-own-and-ask": "Repair our own fault. Leave MX alone, and send a mail from outside at once: until one of the "
+    "two is done nobody knows whether what others say is so.",
     "hold": "Leave everything as it is: {why}.",
     "failback": "Go back to Exchange Online; a test mail goes first: bcp failback.",
     "said": "Leave MX alone: {why}.",
@@ -272,6 +297,7 @@ _HINTS = {
     "limits": "Send a mail from an address outside that has nothing to do with us, and see whether it arrives.",
     "mail": "Send a mail from outside, see whether it arrives, and believe that.",
     "part": "Ask the help desk how many are affected, and tell people; decide by that.",
+    "zone": "Let IT repair the zone first; then look again: bcp explain.",
     "relay": "Repair the relay first: bcp doctor.",
 }
 
@@ -301,6 +327,7 @@ def _hint(d: Decision) -> str:
         "looked-at": "limits",
         "not-delivered": "mail",
         "seen": "mail",
+        "zone-readable": "zone",
         "relay-ready": "relay",
     }.get(first, "part")
 

@@ -54,14 +54,12 @@ def fit(view: PlaneView, seen: Seen) -> bool:
     """May mail come back to it: seen to be well, or with nothing wrong but what no sender is lost by?"""
     if view.status in {"unknown", "down"} or not seen(view):
         return False
-    return view.status == "ok" or _only_spares(view)
-
-
-def _only_spares(view: PlaneView) -> bool:
     looks = [w for w in view.ways if w.role is Role.LOOK and not w.muted]
-    lanes = [(w.way, p) for w in looks for p in w.probes if p.known and not p.aside]
-    direct = [p for way, p in lanes if way not in {UNKNOWN_WAY, MAIL}]
-    return bool(direct) and all(_spares(p) for _, p in lanes) and not _told(view)
+    lanes = [p for w in looks for p in w.probes if p.known and not p.aside]
+    direct = [p for w in looks if w.way not in {UNKNOWN_WAY, MAIL} for p in w.probes if p.known and not p.aside]
+    if view.status == "ok":  # seen by enough places: that one is left proves no more than that one fails
+        return not direct or any(p.sound for p in direct)
+    return bool(direct) and all(_spares(p) for p in lanes) and not _told(view)
 
 
 def _spares(lane: ProbeView) -> bool:

@@ -34,6 +34,8 @@ class Case:
     refused: bool = False
     """What fails now are permanent refusals of valid recipients, and of no mere part of them."""
     flapping: bool = False
+    zone_down: bool = False
+    """Our own zone, in which its MX stands, is confirmed to fail for senders."""
     limited: bool = False
     """All that fails are limits that the addresses of our probers run into."""
     mails_alone: bool = False

@@ -16,8 +16,9 @@ from bcp.detect.decide import (
     propose,
 )
 from bcp.detect.due import clock_of, decide_after
-from bcp.detect.evidence import BY_ID, says
+from bcp.detect.evidence import BY_ID, OF_A_PART, says
 from bcp.detect.inbound import sees_known
+from bcp.detect.looks import ZONE
 from bcp.detect.mails import TRIP
 from bcp.detect.memory import fails_now
 from bcp.detect.planes import PlaneView
@@ -62,7 +63,7 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     alone = next((says(g) for g in _found(r) if g in ALONE), "")
     doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(v)]
     fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
-    why = alone or next((says(g) for g in _found(r) if cut and g in {"rejects-at-some", "family-alone"}), "")
+    why = alone or next((says(g) for g in _found(r) if cut and g in OF_A_PART), "")
     setting = Setting(state, classes, partial, fails, disputed, why, bool(_beside(r, planes)), _bounces(r))
     judgement = propose(setting, cases, moment, r.rules)
     return course, _decision(r, planes, own, state, classes, course, partial, cases, moment, judgement)
@@ -269,6 +270,7 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         refused=any(v.rejecting for v in moved),
         flapping=bool(memories) and all(m.flapping for m in memories),
         delivered=seen.weighed.delivered and all(v.name != "dns" for v in moved),
+        zone_down=any(v.name == ZONE and v.status == "down" and r.of(ZONE, domain).confirmed for v in views),
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),
         mails_alone=bool(moved) and all(survey.only_mails(v) for v in moved),
         unseen=bool(domain) and any(v.name in MOVED and (v.status == "unknown" or not _known_seen(v)) for v in views),
@@ -386,7 +388,7 @@ def _moves(r: Round, planes: _Sorted, judgement: Judgement, classes: tuple[str, 
     if judgement.action != "ask":
         return False
     if planes.down:
-        unsure = any(x.rule in {"not-limited", "looked-at"} for x in judgement.refusals)
+        unsure = any(x.rule in {"not-limited", "looked-at", "zone-readable"} for x in judgement.refusals)
         return switch_helps(classes, fallen) and not unsure and not _beside(r, planes)
     if r.whole.weighed.through or not ALONE.isdisjoint(_found(r)):
         return False

@@ -1,7 +1,7 @@
 """The rules of evidence as a table: what speaks for what, what contradicts it, what counts once. Pure.
 
 Every rule is applied by its id in the code beside this file, and every rule has a test that turns when it is taken
-away. ``docs/reference/judgement.md`` is generated from the tables here and in ``bcp.detect.decide``.
+away. ``docs/reference/judgement.md`` is generated from the tables here and in ``bcp.detect.conditions``.
 """
 
 from __future__ import annotations
@@ -58,6 +58,13 @@ EVIDENCE: tuple[Evidence, ...] = (
         "F",
         "speaks",
         "a recipient is refused for good at some addresses and taken at others: who tries the former loses mail; "
+        "a person decides",
+    ),
+    Evidence(
+        "most-defer",
+        "B",
+        "speaks",
+        "most addresses put mail off and the others take it: a sender that tries two of them often has to wait; "
         "a person decides",
     ),
     Evidence("others-well", "all", "vetoes", "as many targets are well as fail: a part fails, a person decides"),
@@ -170,6 +177,8 @@ EVIDENCE: tuple[Evidence, ...] = (
 """In the order in which people should read them."""
 
 BY_ID = {e.id: e for e in EVIDENCE}
+OF_A_PART = frozenset({"rejects-at-some", "family-alone", "most-defer"})
+"""Rules of a part of the senders that cannot deliver while others can."""
 
 
 def says(rule: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import Role, Watched
-from bcp.detect.looks import MAIL
+from bcp.detect.looks import MAIL, MOST_DEFER
 from bcp.detect.planes import ProbeView, WayView
 from bcp.detect.refusals import (
     LATER_S,
@@ -74,7 +74,7 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
         grounds.append("not-taken")
     cut = [p for w in out if not w.muted for p in w.probes if p.cut]
     bounced = any(p.bounced for p in cut)
-    grounds += ["rejects-at-some"] if bounced else ["family-alone"] if cut else []
+    grounds += _of_a_part(cut)
     if any(w.down and not w.muted for w in out if w.way == MAIL) and not sees_known(ways):
         grounds.append("mails-alone")
     halved = delivered_since(around, [p for w in out if w.down for p in w.probes])
@@ -94,6 +94,14 @@ def weigh(ways: Sequence[WayView], around: Around, rules: Rules) -> Weighed:
         partly or bounced,
         wants,
     )
+
+
+def _of_a_part(cut: Sequence[ProbeView]) -> list[str]:
+    """Why a part of the senders cannot deliver, what loses mail first."""
+    if any(p.bounced for p in cut):
+        return ["rejects-at-some"]
+    deferred = any(p.worst is not None and p.worst.kind == MOST_DEFER for p in cut)
+    return ["most-defer"] if deferred else ["family-alone"] if cut else []
 
 
 def _any(view: ProbeView) -> bool:

@@ -25,6 +25,11 @@ IPV4_DEAD = "ipv4-dead"
 """Kind of a look of which IPv4 fails as a whole and IPv6 does not."""
 REJECTS_SOME = "rejects-some"
 """Kind of a look at one recipient that is refused for good at some addresses, and taken at others."""
+MOST_DEFER = "most-defer"
+"""Kind of a look at several addresses of which more put mail off than take it."""
+_SESSION = frozenset({"4xx", "4xx-mail", "4xx-rcpt", "4xx-data"})
+"""Kinds of what ends a conversation in which mail was offered. Who does not answer, or greets with 4xx, costs a sender
+nothing but a try at the next address; after two conversations in vain Postfix, and others, wait for the next time."""
 _ORDER = {Result.OK: 0, Result.UNKNOWN: 1, Result.DEGRADED: 2, Result.FAIL: 3}
 ALONE = 4
 """The address family that many senders have alone; hardly one has only the other. Who has both tries both."""
@@ -67,6 +72,9 @@ def merge(parts: Sequence[Part], signal: Signal) -> Signal:
     elif _cut_off(known):
         cut = next(p.evidence for p in bad if p.family == ALONE)
         kind, evidence = IPV4_DEAD, cut or "IPv4 fails, IPv6 works"
+    elif _most_defer(known):
+        put_off = next(p.evidence for p in bad if p.kind in _SESSION)
+        kind, evidence = MOST_DEFER, put_off or "most addresses put mail off, others take it"
     return replace(signal, result=result, kind=kind, evidence=evidence, parts=())
 
 
@@ -94,6 +102,12 @@ def _bounces_some(known: Sequence[Part]) -> bool:
     not answer, or puts them off; a refusal for good is the end, and who is taken elsewhere was not removed."""
     refused = any(p.result is Result.FAIL and p.kind == REJECTS for p in known)
     return refused and any(p.result is Result.OK for p in known)
+
+
+def _most_defer(known: Sequence[Part]) -> bool:
+    """Do more addresses put mail off than take it? Then a sender that tries two of them often meets two that do."""
+    put_off = sum(p.result is Result.FAIL and p.kind in _SESSION for p in known)
+    return put_off > sum(p.result is not Result.FAIL for p in known) > 0
 
 
 def split(signal: Signal, watched: Watched) -> list[Lane]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import OWN, Signal
+from bcp.kernel.units import format_duration
 
 Own = tuple[str, str]
 """(vantage point, what is wrong there)."""
@@ -54,7 +55,8 @@ def came_through(signal: Signal, controls: Iterable[Signal]) -> bool:
 
 def clock_words(vantage: str, off_s: float) -> Own:
     """A clock that is wrong."""
-    return (vantage, f"its clock differs by {off_s:+.0f} s: not believed")
+    much = f"{format_duration(abs(off_s))} {'ahead' if off_s > 0 else 'behind'}"
+    return (vantage, f"its clock differs by {off_s:+.0f} s, {much}: not believed")
 
 
 def silence_words(vantage: str, probes: Sequence[str]) -> str:

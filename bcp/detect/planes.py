@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import REJECTS, THROTTLED, Result, Role, Signal, Watched
 from bcp.detect.counter import Stream
-from bcp.detect.looks import ANSWERED, DERIVED, IPV4_DEAD, REJECTS_SOME
+from bcp.detect.looks import ANSWERED, DERIVED, IPV4_DEAD, MOST_DEFER, REJECTS_SOME
 from bcp.detect.quorum import agreed, majority, outvoted, votes
 from bcp.detect.rules import Rules
 from bcp.detect.spares import sound
@@ -63,7 +63,7 @@ class ProbeView:
     """Steady time of the first of the permanent refusals that go on."""
     cut: bool = False
     """Its newest looks find, from most networks, that a part of the senders cannot deliver while others can: those with
-    IPv4 alone, or those who try an address that refuses for good."""
+    IPv4 alone, those who try an address that refuses for good, or two of the most that put mail off."""
     bounced: bool = False
     """The same, for the latter reason."""
     aside: bool = False
@@ -164,13 +164,19 @@ def view_probe(
             fresh.append((vantage, stream))
             calm = calm and stream.calm
     if fresh and calm:
-        return _well(watched, len(fresh), len(where), before)
+        return _well(watched, fresh, where, networks or {}, before)
     return _doubtful(watched, where, fresh, now, rules, networks or {})
 
 
-def _well(watched: Watched, known: int, places: int, before: ProbeView | None) -> ProbeView:
-    split = (0, known, places - known)
-    if before is not None and before.calm and before.split == split and before.watched is watched:
+def _well(
+    watched: Watched,
+    fresh: Sequence[tuple[str, Stream]],
+    where: Sequence[str],
+    networks: Mapping[str, str],
+    before: ProbeView | None,
+) -> ProbeView:
+    split = (0, len(fresh), len(where) - len(fresh))
+    if before is not None and before.calm and before.split == split and not split[2] and before.watched is watched:
         return before
     return ProbeView(
         watched,
@@ -185,7 +191,7 @@ def _well(watched: Watched, known: int, places: int, before: ProbeView | None) -
         None,
         split=split,
         accepted=True,
-        sound=True,
+        sound=not split[2] or sound(where, fresh, fresh, networks),
         calm=True,
     )
 
@@ -252,9 +258,12 @@ def _voting(fresh: Sequence[tuple[str, Stream]]) -> Sequence[tuple[str, Stream]]
     return rest or fresh
 
 
+_CUTS = frozenset({IPV4_DEAD, MOST_DEFER, REJECTS_SOME})
+
+
 def _cuts(stream: Stream) -> bool:
     last = stream.last
-    return last is not None and last.result is Result.DEGRADED and last.kind in {IPV4_DEAD, REJECTS_SOME}
+    return last is not None and last.result is Result.DEGRADED and last.kind in _CUTS
 
 
 def _bounces(stream: Stream) -> bool:

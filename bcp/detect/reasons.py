@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from bcp.contracts.kinds import in_words
 from bcp.contracts.probe import Role
 from bcp.detect.cases import Case
-from bcp.detect.decide import GOES_ON, UNCONFIRMED, Judgement
+from bcp.detect.conditions import GOES_ON, UNCONFIRMED
+from bcp.detect.decide import Judgement
 from bcp.detect.due import decide_after
 from bcp.detect.planes import PlaneView, WayView
 from bcp.detect.rules import Rules
@@ -89,6 +90,10 @@ def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, sta
         out.append(f"after {format_duration(left)} more of failing, moving MX is proposed")
     if action == "fix-own":
         out.append("when our own fault is repaired, what the probes see counts again")
+    if action == "failback":
+        return ["as soon as a look at inbound mail, or at the MX host's name, fails, the way back is not proposed"]
+    if action == "hold" and judgement.changes:
+        return [f"the way back is proposed when {_all_of(judgement.changes)}"]
     if state == "down":
         looks = 2 * rules.threshold
         out.append(
@@ -102,6 +107,11 @@ def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, sta
     waits = action == "wait" and bool(left)
     out += [f"it is judged anew if {c}" for c in _missing(judgement.changes, state)[:4] if not (waits and c == GOES_ON)]
     return list(dict.fromkeys(out))
+
+
+def _all_of(wanted: Sequence[str]) -> str:
+    """All of this must be so."""
+    return wanted[0] if len(wanted) == 1 else f"all of this is so: {'; '.join(wanted)}"
 
 
 def _missing(changes: Sequence[str], state: str) -> list[str]:

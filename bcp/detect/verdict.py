@@ -74,7 +74,7 @@ class Decision:
     moves: bool = False
     """May a playbook be recommended that moves MX?"""
     refusals: tuple[str, ...] = ()
-    """Ids of the conditions of a switch that do not hold (``bcp.detect.decide.CONDITIONS``)."""
+    """Ids of the conditions of a switch that do not hold (``bcp.detect.conditions.CONDITIONS``)."""
     changes: tuple[str, ...] = ()
     """What would change this verdict, in sentences."""
     words: tuple[str, ...] = ()

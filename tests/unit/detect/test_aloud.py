@@ -212,6 +212,44 @@ def test_a_dead_relay_is_not_said_to_take_the_mail() -> None:
     assert "the relay takes the mail" in aloud(said(40, smtp=LATER, control=OK, events=moved)).do
 
 
+def test_on_the_relay_nobody_is_told_that_senders_wait() -> None:
+    """Mail goes to the relay; what is said is what Exchange Online would do with it, and why mail stays there."""
+    moved = {20: ("decided", "active")}
+    found = aloud(said(30, smtp=LATER, control=OK, events=moved))
+    assert found.broken == "Exchange Online does not take mail from outside; it goes to the relay meanwhile."
+    assert found.do == "Leave everything as it is: the relay takes the mail, and Exchange Online does not yet."
+    assert found.change.startswith("The way back is proposed when all of this is so: inbound mail and the MX host's")
+    blind = aloud(said(60, smtp=lambda n: LATER if n < 25 else (UNKNOWN, "overran"), unknown=OK, events=moved))
+    assert blind.broken == "Nothing of the service. Nobody can see inbound mail, though."
+    assert "the relay takes the mail, and nothing shows for sure that Exchange Online would" in blind.do
+    soon = aloud(said(48, smtp=lambda n: LATER if n < 25 else OK, events=moved))
+    assert "the relay takes the mail, and Exchange Online has not been well for long enough" in soon.do
+    apart = said(40, smtp=LATER, smtp_2=OK, events=moved, domains={"smtp": ("a.test",), "smtp_2": ("b.test",)})
+    assert "its senders keep it" in aloud(apart).broken  # who knows which of them were moved
+
+
+def test_what_some_places_see_well_is_not_said_to_fail_from_everywhere() -> None:
+    """And when it ebbs away in an open incident nobody hears of something that is *no outage yet*."""
+    five = ("a", "b", "c", "d", "e")
+    out = dict.fromkeys(five[:4], OUT)
+    found = said(40, smtp=out, unknown=out, trip=OK, places=five)
+    assert found.refusals[:1] == ("not-delivered",)
+    assert "as every look of some places finds, and yet a test mail came through" in aloud(found).broken
+    ebbs = aloud(said(27, smtp=lambda n: LATER if n < 20 else OK, trip=lambda n: NOT_TAKEN if n < 20 else OK)).broken
+    assert ebbs.startswith("It may be ending, as the newest looks are well, but it is not over yet: mail from outside")
+    ebbs = aloud(Decision("suspect", stage="confirmed", action="watch")).broken
+    assert ebbs == "What failed is well again, but not for long enough to call it over."
+
+
+def test_a_zone_that_senders_cannot_read_is_repaired_before_mx_is_moved_in_it() -> None:
+    """Both are broken: a switch would be written where nobody can read it."""
+    dead = said(300, smtp=LATER, unknown=LATER, names=(OUT[0], "own-zone"), places=THREE)
+    assert (dead.action, dead.refusals[:1], dead.classes) == ("ask", ("zone-readable",), ("B", "H"))
+    found = aloud(dead, "exchange-inbound-outage")
+    assert "they could not read a new MX in it either. Let IT repair the zone first" in found.do and not dead.moves
+    assert said(300, smtp=LATER, unknown=LATER, places=THREE).action == "switch"
+
+
 def test_false_rejects_that_end_are_said_to_end() -> None:
     """Two minutes after the last of them nobody is told that mail bounces."""
     refused = {n: lambda n: NO if n < 20 else OK for n in ("smtp", "smtp_2")}

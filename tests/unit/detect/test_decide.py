@@ -27,6 +27,7 @@ BREAK = {
     "helps": (replace(B, classes=("A",)), NOW, "tell"),
     "seen": (replace(B, seen=False), NOW, "ask"),
     "not-into-gateway": (B, replace(NOW, gateway_down=True), "direct"),
+    "zone-readable": (replace(B, zone_down=True), NOW, "ask"),
     "not-limited": (replace(B, limited=True), NOW, "ask"),
     "looked-at": (replace(B, mails_alone=True), NOW, "ask"),
     "not-delivered": (replace(B, delivered=True), NOW, "ask"),

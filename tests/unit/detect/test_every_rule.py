@@ -200,6 +200,11 @@ WITHOUT = {
         lambda stream: False,
         lambda: said(smtp=(DEGRADED, "ipv4-dead"), trip=OK, places=THREE).action == "ask",
     ),
+    "most-defer": Without(
+        "bcp.detect.planes._cuts",
+        lambda stream: False,
+        lambda: "put mail off" in said(smtp=(DEGRADED, "most-defer"), trip=OK, places=THREE).why,
+    ),
     "rejects-at-some": Without(
         "bcp.detect.planes._cuts",
         lambda stream: False,
@@ -436,6 +441,7 @@ BROKEN: dict[str, dict[str, tuple[str, dict, dict]]] = {
         "helps": ("tell", {"classes": ("A",)}, {}),
         "seen": ("ask", {"seen": False}, {}),
         "not-into-gateway": ("direct", {}, {"gateway_down": True}),
+        "zone-readable": ("ask", {"zone_down": True}, {}),
         "not-limited": ("ask", {"limited": True}, {}),
         "looked-at": ("ask", {"mails_alone": True}, {}),
         "not-delivered": ("ask", {"delivered": True}, {}),

@@ -81,6 +81,26 @@ def test_what_share_of_the_senders_can_deliver(four, six, result, kind) -> None:
 
 
 @pytest.mark.parametrize(
+    ("bad", "well", "kind"),
+    [
+        (["4xx-rcpt"] * 3, 1, "most-defer"),  # half of those who try two addresses meet two that defer
+        (["4xx-mail", "4xx-data"], 1, "most-defer"),
+        (["4xx-rcpt"] * 2, 2, "4xx-rcpt"),  # one in six
+        (["4xx-rcpt"] * 3, 0, "4xx-rcpt"),  # all of them
+        (["refused"] * 3, 1, "refused"),  # no conversation: the next address is tried at once
+        (["4xx-greeting"] * 3, 1, "4xx-greeting"),
+        (["4xx-rcpt", "refused", "refused"], 1, "refused"),
+        (["4xx-rcpt"] * 3 + ["rejects"], 1, "rejects-some"),  # mail is lost: that is worse
+    ],
+)
+def test_most_addresses_that_put_mail_off_keep_a_part_of_it_away(bad, well, kind) -> None:
+    """Who is put off in two conversations (Postfix, by default) waits for the next time."""
+    found = merge([*(part(FAIL, k) for k in bad), *[part(OK)] * well], seen(DEGRADED, "", SMTP))
+    first = next((k for k in bad if k == {"rejects-some": "rejects"}.get(kind, kind)), bad[0])
+    assert (found.kind, found.evidence) == (kind, f"said {first}")
+
+
+@pytest.mark.parametrize(
     ("parts", "result", "kind"),
     [
         ([part(OK), part(OK)], OK, ""),

@@ -77,6 +77,7 @@ PARTS = (
         {"smtp": (DEGRADED, "", PARTS)},
         {"names": (DEGRADED, "nxdomain")},
         {"smtp": OK, "other": NO, "trip": OK},
+        {"smtp": {"c": UNKNOWN}, "names": {"c": UNKNOWN}},
     ],
 )
 def test_what_keeps_no_mail_away_does_not_keep_it_on_the_relay(beside) -> None:
@@ -101,6 +102,8 @@ def test_what_keeps_no_mail_away_does_not_keep_it_on_the_relay(beside) -> None:
         {"smtp": (UNKNOWN, "own-sender")},
         {"trip": (FAIL, "4xx-data")},
         {"smtp": NO, "trip": OK},
+        {"smtp": {"b": UNKNOWN, "c": UNKNOWN}},  # one place that is left could not see it down either
+        {"names": {"b": UNKNOWN, "c": UNKNOWN}},
     ],
 )
 def test_what_keeps_mail_away_keeps_it_on_the_relay(beside) -> None:
