@@ -37,7 +37,7 @@ from bcp.contracts.dns import (
 )
 from bcp.testing.dns_races import LOOKS, DnsRaces
 from bcp.testing.dns_stage import mx
-from bcp.testing.halts import Halting
+from bcp.testing.halts import Halting, folders
 from bcp.testing.vendor import work_left_behind
 
 METHODS = ("warm", "read", "swap", "progress", "prove", "close")
@@ -135,17 +135,22 @@ class DnsSuite(DnsRaces):
     # -- writing -------------------------------------------------------------------------------------------------
 
     def test_a_swap_replaces_the_whole_set_and_its_ttl(self) -> None:
-        """Several records by one, and one by several."""
+        """Several records by one, and one by several; at this domain and at no other."""
 
         async def work() -> None:
             await self.reset()
-            host, domain = self.host(), self.domains[0]
+            host, (domain, *others) = self.host(), self.domains
+            own = {d: MxSet((MxHost(10 + i, f"own{i}.out.test."),), 1800 + i) for i, d in enumerate(others)}
+            for other, its in own.items():
+                await self.put(other, its)
             both = MxSet((MxHost(10, "relay.out.test."), MxHost(20, "relay2.out.test.")), 600)
             for old, new in ((self.before, both), (both, self.after)):
                 (swap,) = await host.swap([self.order(domain, old, new)])
                 assert swap.state is SwapState.APPLIED, f"{swap.state}: {swap.message}"
                 there = await self.served(domain)
                 assert new.equal(there), f"wanted {new}, there stands {there}"
+            now = {d: await self.served(d) for d in others}
+            self.all_hold({d: "" if own[d].equal(t) else f"there stood {own[d]}, now {t}" for d, t in now.items()})
 
         self.run(work())
 
@@ -215,7 +220,7 @@ class DnsSuite(DnsRaces):
             there = [await self.served(d) for d in self.domains]
             assert all(self.before.equal(t) for t in there), f"after the proof there stands {there}"
             assert [self.changes(d) for d in self.domains] == counts, "something was written"
-            if self.apart:
+            if self.apart and None in counts:  # else it would have been counted
                 await self._proved()
 
         self.run(work())
@@ -235,9 +240,10 @@ class DnsSuite(DnsRaces):
             finally:
                 await writer.close()
 
-        alone = Halting(prove, lines=True)
+        where = folders(writers[0])
+        alone = Halting(prove, lines=where)
         await alone.run()
-        await Halting(prove, range(1, alone.steps + 1, max(1, alone.steps // LOOKS)), lines=True).run(look)
+        await Halting(prove, range(1, alone.steps + 1, max(1, alone.steps // LOOKS)), lines=where).run(look)
 
     def test_a_ttl_that_the_host_does_not_take_is_refused_and_not_changed_silently(self) -> None:
         """What the plan showed is what stands there."""

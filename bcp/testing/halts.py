@@ -8,11 +8,11 @@ or at a server can be seen and changed in between by other processes.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-import sysconfig
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -27,8 +27,14 @@ WITHIN = frozenset({"getpid", "getppid", "getuid", "geteuid", "getgid", "fspath"
 """Calls of theirs that nobody else could notice."""
 UNDISTURBED_S = 1.0
 """So long one thread goes on where it does not leave the process: what it has in memory is its own."""
-STDLIB = sysconfig.get_path("stdlib")
-INSTALLED = ("site-packages", "dist-packages")
+LOOP = os.path.dirname(asyncio.__file__)
+SENDS = frozenset({"connect", "connect_ex", "send", "sendto", "sendmsg"})
+
+
+def folders(thing: object) -> list[str]:
+    """Where the modules of its class lie, and of those that it inherits from."""
+    files = {getattr(sys.modules.get(c.__module__), "__file__", None) for c in type(thing).__mro__}
+    return sorted({os.path.dirname(f) for f in files if f and not f.startswith(os.path.dirname(os.__file__) + os.sep)})
 
 
 def leaves(called: Any) -> bool:
@@ -66,15 +72,17 @@ def at_once(count: int, work: Callable[[int], T], refused: type[Exception]) -> l
 
 
 class Halting(Generic[T]):
-    """Its steps are counted: every call that leaves the process and, with ``lines``, every line that is not of Python's
-    own library. Before each of those that ``at`` names, ``meanwhile`` runs in the loop of whoever awaits ``run``, and
+    """Its steps are counted: every call that leaves the process and every line in the folders that ``lines`` names.
+    Before each of those that ``at`` names, ``meanwhile`` runs in the loop of whoever awaits ``run``, and
     the work stands still until it is over (or for ``HALT_S``)."""
 
     def __init__(
-        self, work: Callable[[], Coroutine[Any, Any, T]], at: range | None = None, *, lines: bool = False
+        self, work: Callable[[], Coroutine[Any, Any, T]], at: range | None = None, *, lines: Sequence[str] = ()
     ) -> None:
-        self._work, self._at, self._lines = work, at or range(0), lines
+        self._work, self._at, self._lines = work, at or range(0), tuple(lines)
         self.steps = 0
+        self.awaits = False
+        """It spoke to others by its event loop: who is in the same loop comes in between at each ``await``."""
 
     async def run(self, meanwhile: Callable[[], Awaitable[None]] | None = None) -> T:
         """Its result. What it raises, and what ``meanwhile`` raises, is raised here."""
@@ -111,11 +119,12 @@ class Halting(Generic[T]):
     def _called(self, frame: Any, event: str, what: Any) -> None:
         if event == "c_call" and leaves(what):
             self._step()
+            code = frame.f_code
+            if what.__name__ in SENDS and code.co_filename.startswith(LOOP) and code.co_name != "_write_to_self":
+                self.awaits = True
 
     def _entered(self, frame: Any, event: str, what: Any) -> Any:
-        name = frame.f_code.co_filename
-        foreign = not name.startswith((STDLIB, "<", __file__)) or any(part in name for part in INSTALLED)
-        return self._line if foreign else None
+        return self._line if frame.f_code.co_filename.startswith(self._lines) else None
 
     def _line(self, frame: Any, event: str, what: Any) -> Any:
         if event == "line":

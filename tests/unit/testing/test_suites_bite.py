@@ -174,7 +174,7 @@ EVER = "test_nobody_ever_sees_a_domain_without_mx"
         (DeletesFirst, EVER, "a look found no MX: it deletes first|half of a record"),
         (WritesInPlace, EVER, "half of a record stood there"),
         (ShowsBoth, EVER, "a look found 10 primary.* 10 relay.*, and it says it is atomic"),
-        (TouchesOthers, "test_a_change_touches_no_other_domain", "two.test: there stood .* now"),
+        (TouchesOthers, "test_a_swap_replaces_the_whole_set_and_its_ttl", "two.test: there stood .* now"),
         (
             ProvesAndPutsBack,
             "test_a_proof_changes_nothing",
