@@ -86,7 +86,7 @@ class LeaseSuite(Spoken):
             except BcpError as error:
                 raise AssertionError(f"mx:a is held, and {name} is refused: {error.message}") from error
         held = [h.run for h in state.leases.holders(["mx:a"])]
-        assert held == ["run-1"], f"mx:a is held by {held}"
+        assert held == ["run-1"], f"run-1 has mx:a, and asked for its holders it tells {held}"
 
     def test_what_a_run_gave_up_may_be_taken_while_it_works_on(self, tmp_path: Path) -> None:
         """What it has still nobody else gets; going on asks for no more."""
