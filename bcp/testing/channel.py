@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from bcp.contracts.channel import Channel, ChannelPlugin, Check, Delivery, Message, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import Channel, ChannelPlugin, Delivery, Message, NotSent, RateLimited, Receipt
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
 from bcp.testing.plugin import ConfiguredSuite
+from bcp.testing.shape import checks_wrong
 from bcp.testing.suite import SECRET
 from bcp.testing.vendor import HANG, WRONG_ANSWERS, Answer, Asked, FakeVendor, work_left_behind
 
 NOW = 1_800_000_000.0
+OTHER = "run-20270115-080000-aaaa/tell/c/bob"  # key of another message than the usual one
 FORMS = frozenset({"sms", "voice", "chat", "email", "page"})
 ABOUT_AN_HOUR_S = 86_400.0
 OUTCOMES = (RateLimited, NotSent, Permanent, InDoubt)
@@ -63,6 +66,11 @@ class ChannelSuite(ConfiguredSuite):
         address = channel.place() if channel.broadcast else "+12025550101"
         text = "Mail is late. Do not resend it."
         return Delivery(key, address, Message("t", channel.form, "en", "Mail is late", text, f"<p>{text}</p>", 1), NOW)
+
+    def _another(self, channel: Channel[Any]) -> Delivery:  # for somebody else, where there is somebody
+        one = self.delivery(channel, OTHER)
+        whom = one.address if channel.broadcast else one.address[:-1] + ("2" if one.address[-1:] != "2" else "3")
+        return replace(one, address=whom, message=replace(one.message, body="All is well again.", html=""))
 
     # -- helpers -----------------------------------------------------------------------------------------------------
 
@@ -151,15 +159,18 @@ class ChannelSuite(ConfiguredSuite):
     def test_a_message_is_taken_once_and_has_a_receipt(self) -> None:
         """One message is one request, which holds the message and whom it is for; and the receipt has an id."""
 
-        async def work() -> tuple[Any, list[Asked]]:
+        async def work() -> tuple[Any, list[Asked], int]:
             async with self.at() as (channel, vendor):
                 found = await self.outcome(channel.send(self.delivery(channel)))
-                return found, [a for a in vendor.asked if self.is_send(a)]
+                first = [a for a in vendor.asked if self.is_send(a)]
+                await self.outcome(channel.send(self.delivery(channel, OTHER)))
+                return found, first, len([a for a in vendor.asked if self.is_send(a)]) - len(first)
 
-        found, sent = self.run(work())
+        found, sent, again = self.run(work())
         assert isinstance(found, Receipt), f"no receipt, but {found!r}"
         assert isinstance(found.id, str) and found.id and found.id != "None", f"the receipt has no id: {found!r}"
         assert len(sent) == 1 or not self.speaks_http, f"{len(sent)} requests for one message"
+        assert again <= 1, f"{again} requests for the second message of one channel"
         whom = {} if self.plugin.make.broadcast else {"whom_it_is_for": "12025550101"}
         lacks = sent[0].lacks(the_message="resend", **whom) if self.speaks_http else ""
         assert not lacks, lacks
@@ -222,7 +233,7 @@ class ChannelSuite(ConfiguredSuite):
         if not self.speaks_http:
             return
 
-        async def work() -> float:
+        async def work() -> tuple[float, Any]:
             async with self.at(HANG, **({"timeout": "30s"} if hasattr(self.model(), "timeout") else {})) as (c, vendor):
                 task = asyncio.ensure_future(c.send(self.delivery(c)))
                 while not vendor.asked and not task.done():
@@ -230,11 +241,12 @@ class ChannelSuite(ConfiguredSuite):
                 loop = asyncio.get_running_loop()
                 start = loop.time()
                 task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                return loop.time() - start
+                (end,) = await asyncio.gather(task, return_exceptions=True)
+                return loop.time() - start, end
 
-        took = self.run(work())
+        took, end = self.run(work())
         assert took < SLACK_S * self.patience(), f"cancelling took {took:.1f} s"
+        assert not isinstance(end, Receipt), f"it was cancelled before the vendor answered, and says {end!r}"
 
     def test_a_wrong_answer_is_an_outcome_and_no_yes(self) -> None:
         """HTML, nothing, half of it, another type or charset, without end: an error of the tree, never a receipt."""
@@ -263,7 +275,7 @@ class ChannelSuite(ConfiguredSuite):
     def test_what_was_taken_is_found_and_what_was_not_is_not(self) -> None:
         """After a lost answer: found when it was taken, ``None`` only when it provably was not."""
 
-        async def work() -> tuple[Any, Any, Any]:
+        async def work() -> tuple[Any, Any, Any, Any]:
             async with self.at() as (channel, vendor):
                 before = await self.outcome(channel.find(self.delivery(channel)))
 
@@ -274,15 +286,19 @@ class ChannelSuite(ConfiguredSuite):
                 vendor.fault = lost
                 sent = await self.outcome(channel.send(self.delivery(channel)))
                 vendor.fault = None
-                return before, sent, await self.outcome(channel.find(self.delivery(channel)))
+                after = await self.outcome(channel.find(self.delivery(channel)))
+                theirs = frozenset({after.id}) if isinstance(after, Receipt) else frozenset[str]()
+                never = replace(self._another(channel), others=theirs)
+                return before, sent, after, await self.outcome(channel.find(never))
 
-        before, sent, after = self.run(work())
+        before, sent, after, never = self.run(work())
         if not self.can_find:
             assert isinstance(before, InDoubt), f"it cannot ask, and yet says {before!r}"
             return
         assert before is None, f"nothing was sent, and it found {before!r}"
         assert isinstance(sent, InDoubt if self.speaks_http else Receipt), f"{sent!r}"
         assert isinstance(after, Receipt) and after.id, f"it was taken, and find says {after!r}"
+        assert not isinstance(never, Receipt), f"another message was never sent, and it is found as {never!r}"
 
     def test_a_wrong_answer_never_means_that_nothing_was_sent(self) -> None:
         """``None`` from ``find`` allows a second sending: only the vendor's own empty list may say so."""
@@ -320,12 +336,12 @@ class ChannelSuite(ConfiguredSuite):
         async def look(answer: Answer | bytes) -> str:
             async with self.at() as (channel, vendor):
                 vendor.fault = lambda asked: answer
-                return _checks_wrong(await channel.check())
+                return checks_wrong(await channel.check())
 
         async def work() -> dict[str, str]:
             out = await self._each(look) if self.speaks_http else {}
             async with self.at() as (channel, _):
-                out["all is well"] = _checks_wrong(found := await channel.check())
+                out["all is well"] = checks_wrong(found := await channel.check())
                 self.hides(*found)
             return out
 
@@ -382,11 +398,3 @@ class ChannelSuite(ConfiguredSuite):
         wanted: tuple[type, ...] = (Invalid, Permanent) if why else (Receipt,)
         assert isinstance(found, wanted), f"whether it can: {why or 'yes'}; and it does {found!r}"
         assert why or getattr(found, "id", ""), f"a receipt without an id: {found!r}"
-
-
-def _checks_wrong(found: object) -> str:
-    """What is wrong with the lines of a check; empty: nothing."""
-    if not isinstance(found, list) or not found:
-        return f"no lines, but {found!r}"
-    bad = [c for c in found if not isinstance(c, Check) or c.state not in {"ok", "warn", "fail"} or not c.message]
-    return f"not a line: {bad[0]!r}" if bad else ""

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
 from bcp.contracts.contact import Contact
 from bcp.contracts.directory import Changes, DirectoryPlugin, DirectoryService, MailRecord, TellsDomains
 from bcp.kernel.errors import BcpError
 from bcp.testing.plugin import ConfiguredSuite
+from bcp.testing.shape import lacking
 from bcp.testing.vendor import WRONG_ANSWERS, Answer, Asked, FakeVendor
 
 SLACK_S = 3.0
@@ -21,6 +22,8 @@ class DirectorySuite(ConfiguredSuite):
     """People, groups and managers over HTTP, in peacetime: whole, or an error of the tree."""
 
     plugin: ClassVar[DirectoryPlugin[Any]]
+    speaks_http: ClassVar[bool] = True
+    """False: it does not speak HTTP to ``self.url`` (it reads a file). Then only the rest is looked at."""
     tells_changes: ClassVar[bool] = True
     """False: it is always asked for everybody."""
     tells_mail: ClassVar[bool] = True
@@ -30,6 +33,15 @@ class DirectorySuite(ConfiguredSuite):
     """Five questions and some fifty answers to each, over a vendor's own library."""
     groups: ClassVar[dict[str, str]] = {"oncall": "group-1"}
     """Groups that are asked for: name here, id there."""
+    people: ClassVar[tuple[str, ...]] = ("Alice", "Bob")
+    """Names of everybody on the pages of ``respond``. Say more than these two, on three pages, with several on each:
+    then it shows whether somebody is lost where a page ends."""
+    in_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {"oncall": ("Bob",)}
+    """Names of who is in each of ``groups``."""
+    under: ClassVar[Mapping[str, str]] = {"Bob": "Alice"}
+    """Who is whose manager, by names."""
+    phones: ClassVar[Mapping[str, str]] = {}
+    """Numbers as ``respond`` gives them, by name. They are not to be changed on the way: the caller checks them."""
 
     # -- what an author gives --------------------------------------------------------------------------------------
 
@@ -90,15 +102,45 @@ class DirectorySuite(ConfiguredSuite):
                 return await d.changes(), await d.members(self.groups), await d.managers()
 
         found, members, managers = self.run(work())
+        self.all_hold({f"{p.name}": self._number_wrong(p) for p in found.people})
         assert all(isinstance(p, Contact) and p.id for p in found.people), f"{found.people}"
         ids = [p.id for p in found.people]
         assert len(ids) == len(set(ids)), f"somebody stands twice: {ids}"
         names = {p.name: p.id for p in found.people}
-        assert set(names) == {"Alice", "Bob"}, f"not everybody: {sorted(names)}"
+        assert set(names) == set(self.people), f"not everybody, or somebody else: {sorted(names)}"
         assert bool(found.since) is self.tells_changes, f"since is {found.since!r}"
         assert set(members) == set(self.groups), f"groups: {sorted(members)}"
-        assert members["oncall"] == [names["Bob"]], f"on call: {members}"
-        assert managers == {names["Bob"]: names["Alice"]}, f"managers: {managers}"
+        wanted = {g: sorted(names[n] for n in who) for g, who in self.in_groups.items()}
+        told = {g: sorted(ids) for g, ids in members.items()}
+        assert told == wanted, f"in the groups ({', '.join(wanted)}: on call, say) are {wanted}, and it says {members}"
+        above = {names[n]: names[boss] for n, boss in self.under.items()}
+        assert managers == above, f"managers: {managers} instead of {above}"
+
+    def _number_wrong(self, person: Contact) -> str:
+        """What is wrong with somebody's number; empty: nothing."""
+        wanted = self.phones.get(person.name, person.phone)
+        return "" if person.phone == wanted else f"the number is {wanted!r}, and it says {person.phone!r}"
+
+    def test_nobody_has_a_number_that_the_directory_did_not_give(self) -> None:
+        """Numbers and addresses are as they stand there: a text to a number that was made up goes to a stranger."""
+
+        async def work() -> tuple[Changes, str]:
+            given: list[str] = []
+            async with self.at() as (d, vendor):
+
+                def kept(asked: Asked) -> Answer:
+                    answer = self.respond(asked)
+                    given.append(answer.wire().decode("utf-8", "replace"))
+                    return answer
+
+                vendor.fault = kept
+                found = await d.changes()
+                return found, " ".join(given) if vendor.asked else ""
+
+        found, given = self.run(work())
+        if given:  # else it is not asked over HTTP
+            odd = {f"{p.name} {p.phone}": "" if p.phone in given else "no answer has this number" for p in found.people}
+            self.all_hold(odd)
 
     def test_changes_are_changes(self) -> None:
         """Asked with what it gave: who is gone, and nobody who did not change."""
@@ -132,6 +174,8 @@ class DirectorySuite(ConfiguredSuite):
 
     def test_a_wrong_answer_is_an_error_and_no_empty_list(self) -> None:
         """HTML, nothing, half of it, without end: never *everybody has left*."""
+        if not self.speaks_http:
+            return
 
         async def one(name: str, answer: Answer | bytes) -> list[tuple[str, str]]:
             out = []
@@ -164,6 +208,8 @@ class DirectorySuite(ConfiguredSuite):
 
     def test_half_of_the_people_are_nobody(self) -> None:
         """The second page fails: an error. People who stood there would be taken for gone."""
+        if not self.speaks_http:
+            return
 
         async def one(what: str, answer: Answer | bytes) -> str:
             async with self.at(answer, after=1) as (d, vendor):
@@ -190,35 +236,51 @@ class DirectorySuite(ConfiguredSuite):
 
     def test_a_page_elsewhere_is_not_asked(self) -> None:
         """A next link to another host would carry our token there."""
-        other = "http://127.0.0.2:9"
+        if not self.speaks_http:
+            return
 
-        async def work() -> Any:
-            vendor = FakeVendor(self.respond)
+        async def work() -> tuple[Any, str, list[Asked]]:
+            vendor, stranger = FakeVendor(self.respond), FakeVendor(lambda asked: Answer(200, b"{}"))
             await vendor.start()
+            await stranger.start()
             self.url = vendor.url
+            other = stranger.url.replace("127.0.0.1", "localhost")
 
             def elsewhere(asked: Asked) -> Answer:
                 answer = self.respond(asked)
-                raw = answer.wire().partition(b"\r\n\r\n")[2].replace(vendor.url.encode(), other.encode())
+                raw = answer.wire().partition(b"\r\n\r\n")[2]
+                raw = raw.replace(vendor.url.encode(), other.encode()).replace(b'"/', b'"' + other.encode() + b"/")
                 return Answer(answer.status, raw, {"Content-Type": "application/json"})
 
             vendor.fault = elsewhere
             directory = self.make()
             try:
-                return await directory.changes()
-            except BcpError as error:
-                return error
+                return await self._outcome(directory.changes()), other, stranger.asked
             finally:
                 await directory.close()
                 await vendor.stop()
+                await stranger.stop()
 
-        found = self.run(work())
+        found, other, strangers = self.run(work())
+        assert not strangers, f"a link to another host was followed: {strangers[0].method} {strangers[0].target[:60]}"
         if isinstance(
             found, Changes
         ):  # it has no pages, or the link that it gave is not one: it must not be asked with
             assert other not in found.since, "it would ask another host the next time"
         else:
             self.hides(found, found.hint)
+
+    async def _outcome(self, work: Awaitable[Any]) -> Any:
+        try:
+            return await work
+        except BcpError as error:
+            return error
+
+    def test_it_has_every_method_of_the_contract(self) -> None:
+        """A missing one would be found when somebody needs it."""
+        directory = self.make()
+        self.all_hold(lacking(DirectoryService, directory))
+        self.run(directory.close())
 
     def test_a_secret_shows_nowhere(self) -> None:
         """Not in the directory, its settings, or its errors."""

@@ -17,7 +17,6 @@ An author writes, in a test file of their own::
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 
 from bcp.contracts.dns import (
@@ -36,7 +35,10 @@ from bcp.contracts.dns import (
     Warmth,
     Writer,
 )
-from bcp.testing.dns_stage import DnsStage, mx
+from bcp.testing.dns_races import LOOKS, DnsRaces
+from bcp.testing.dns_stage import mx
+from bcp.testing.halts import Halting, folders
+from bcp.testing.vendor import work_left_behind
 
 METHODS = ("warm", "read", "swap", "progress", "prove", "close")
 
@@ -49,7 +51,7 @@ def _method_wrong(writer: object, name: str) -> str:
     return "" if inspect.iscoroutinefunction(getattr(writer, name)) else "is no coroutine function"
 
 
-class DnsSuite(DnsStage):
+class DnsSuite(DnsRaces):
     """Promises of a DNS back end. What an author gives is described in ``DnsStage``."""
 
     # -- shape ---------------------------------------------------------------------------------------------------
@@ -106,6 +108,9 @@ class DnsSuite(DnsStage):
             assert self.before.equal(second.mx), f"read {second}"
             assert second.zone, f"read {second}"
             assert (first.problem, first.wildcard, first.cname) == ("", None, ""), f"read {first}"
+            await self.put(self.domains[0], self.before)
+            (again,) = await writer.read(self.domains[:1])
+            assert self.before.equal(again.mx), f"it was changed since, and an old reading is told: {again.mx}"
 
         self.run(work())
 
@@ -130,17 +135,22 @@ class DnsSuite(DnsStage):
     # -- writing -------------------------------------------------------------------------------------------------
 
     def test_a_swap_replaces_the_whole_set_and_its_ttl(self) -> None:
-        """Several records by one, and one by several."""
+        """Several records by one, and one by several; at this domain and at no other."""
 
         async def work() -> None:
             await self.reset()
-            host, domain = self.host(), self.domains[0]
+            host, (domain, *others) = self.host(), self.domains
+            own = {d: MxSet((MxHost(10 + i, f"own{i}.out.test."),), 1800 + i) for i, d in enumerate(others)}
+            for other, its in own.items():
+                await self.put(other, its)
             both = MxSet((MxHost(10, "relay.out.test."), MxHost(20, "relay2.out.test.")), 600)
             for old, new in ((self.before, both), (both, self.after)):
                 (swap,) = await host.swap([self.order(domain, old, new)])
                 assert swap.state is SwapState.APPLIED, f"{swap.state}: {swap.message}"
                 there = await self.served(domain)
                 assert new.equal(there), f"wanted {new}, there stands {there}"
+            now = {d: await self.served(d) for d in others}
+            self.all_hold({d: "" if own[d].equal(t) else f"there stood {own[d]}, now {t}" for d, t in now.items()})
 
         self.run(work())
 
@@ -150,8 +160,10 @@ class DnsSuite(DnsStage):
         async def work() -> None:
             writer, domain = self.make(), self.domains[0]
             both = MxSet((*self.before.hosts, MxHost(20, "second.out.test.")), 3600)
+            later = MxSet(tuple(MxHost(h.preference + 5, h.host) for h in self.before.hosts), 3600)
             found = {}
-            for case, other in {"another": mx("other.out.test."), "one more": both}.items():
+            others = {"another": mx("other.out.test."), "one more": both, "another preference": later}
+            for case, other in others.items():
                 await self.reset()
                 order = await self.fresh(writer, domain)
                 await self.put(domain, other)
@@ -176,52 +188,6 @@ class DnsSuite(DnsStage):
             (swap,) = await self.host().swap([self.order(self.domains[0], both)])
             assert swap.state is SwapState.CONFLICT, f"{swap.state}: {swap.message}"
             assert self.before.same(await self.served(self.domains[0])), "it was overwritten"
-
-        self.run(work())
-
-    def test_of_many_writers_one_wins_and_the_others_are_told(self) -> None:
-        """With a compare-and-swap exactly one; without, whoever is overwritten is told, and the end is one whole
-        set."""
-
-        async def work() -> None:
-            await self.reset()
-            domain = self.domains[0]
-            wanted = [mx(f"w{i}.out.test.", 300) for i in range(self.writers)]
-            hosts = [self.host() for _ in wanted]
-            orders = [self.order(domain, new=w) for w in wanted]
-            ends = await asyncio.gather(*(h.swap([o]) for h, o in zip(hosts, orders, strict=True)))
-            there = await self.served(domain)
-            winners = [
-                w for w, (s,) in zip(wanted, ends, strict=True) if s.state in {SwapState.APPLIED, SwapState.ALREADY}
-            ]
-            assert any(w.same(there) for w in wanted), f"in the end there stands {there}, which nobody wrote"
-            assert len(winners) == 1, f"{len(winners)} of {len(wanted)} believe that they won"
-            assert winners[0].same(there), f"the winner wrote {winners[0]}, there stands {there}"
-            silent = [s for (s,) in ends if s.state is SwapState.CONFLICT and s.found is None]
-            assert not silent, "a loser is not told what stands there"
-
-        self.run(work())
-
-    def test_nobody_ever_sees_a_domain_without_mx(self) -> None:
-        """Never delete and then create: mail that arrives in between bounces or goes to the wrong place."""
-
-        async def work() -> None:
-            await self.reset()
-            host, domain, gaps, busy = self.host(), self.domains[0], 0, True
-
-            async def look() -> None:
-                nonlocal gaps
-                while busy:
-                    there = await self.served(domain)
-                    gaps += there is None or not there.hosts
-                    await asyncio.sleep(0)
-
-            looking = asyncio.ensure_future(look())
-            for old, new in ((self.before, self.after), (self.after, self.before)) * 3:
-                await host.swap([self.order(domain, old, new)])
-            busy = False
-            await looking
-            assert not gaps, f"{gaps} looks found no MX"
 
         self.run(work())
 
@@ -254,8 +220,30 @@ class DnsSuite(DnsStage):
             there = [await self.served(d) for d in self.domains]
             assert all(self.before.equal(t) for t in there), f"after the proof there stands {there}"
             assert [self.changes(d) for d in self.domains] == counts, "something was written"
+            if self.apart and None in counts:  # else it would have been counted
+                await self._proved()
 
         self.run(work())
+
+    async def _proved(self) -> None:
+        """The same again, and somebody looks on the way: nothing is written and put back."""
+        order, writers = await self.fresh(self.make(), self.domains[0]), [self.make(), self.make()]
+
+        async def look() -> None:
+            there = await self._seen()
+            assert self.before.equal(there), f"on the way of a proof there stands {there}: it tries by writing"
+
+        async def prove() -> list[Proof]:
+            writer = writers.pop()
+            try:
+                return await writer.prove([order])
+            finally:
+                await writer.close()
+
+        where = folders(writers[0])
+        alone = Halting(prove, lines=where)
+        await alone.run()
+        await Halting(prove, range(1, alone.steps + 1, max(1, alone.steps // LOOKS)), lines=where).run(look)
 
     def test_a_ttl_that_the_host_does_not_take_is_refused_and_not_changed_silently(self) -> None:
         """What the plan showed is what stands there."""
@@ -292,10 +280,12 @@ class DnsSuite(DnsStage):
             (sent,) = await self.send(writer, [order])
             assert sent.state is SentState.LOST, f"a lost answer is told as {sent.state}"
             assert self.after.same(await self.served(domain)), "the emulator did not make the change"
+            await work_left_behind()
             await self.put(domain, self.before)
             await self.lose_answer()
             (swap,) = await self.host(writer).swap([self.order(domain)])
             assert swap.state in {SwapState.APPLIED, SwapState.ALREADY}, f"{swap.state}: {swap.message}"
+            await work_left_behind()
             if count is not None:
                 made = (self.changes(domain) or 0) - count
                 assert made == 3, f"{made} changes instead of two and one of somebody else"

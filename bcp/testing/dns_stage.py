@@ -38,6 +38,9 @@ class DnsStage(Suite):
     """``fail_at`` works."""
     can_deny: ClassVar[bool] = True
     """``make_denied`` works."""
+    apart: ClassVar[bool] = True
+    """False: what stands for the host works in one event loop only, so that writers in several threads cannot use it at
+    the same time. Then nobody looks whether a comparison and its write are one step."""
     writers: ClassVar[int] = 16
     """How many write at once."""
     steady: ClassVar[str] = "500ms"

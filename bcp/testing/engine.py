@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 from bcp.contracts.descriptor import API
 from bcp.contracts.engine import EnginePlugin
-from bcp.contracts.journal import ClaimState, Journal, JournalStore
+from bcp.contracts.journal import ClaimState, Draft, Journal, JournalStore
 from bcp.kernel.errors import BcpError, StorageError
 from bcp.testing.clock import FakeClock
+from bcp.testing.shape import lacking
 from bcp.testing.suite import Suite
 
 
@@ -42,6 +43,19 @@ class EngineSuite(Suite):
         """Version and kind."""
         assert self.plugin.api == API
         assert self.plugin.kind == self.plugin.kind.lower() != ""
+
+    def test_it_has_every_method_of_the_contract(self) -> None:
+        """A missing one would be found in the middle of an outage: ``doubt`` is called when an answer was lost."""
+        self.new()
+
+        async def work() -> None:
+            one = self.open()
+            try:
+                self.all_hold({**lacking(JournalStore, self.store), **lacking(Journal, one)})
+            finally:
+                one.close()
+
+        self.run(work())
 
     def test_a_run_is_made_once(self) -> None:
         """Its id is never used again; what it was started with stays."""
@@ -100,6 +114,95 @@ class EngineSuite(Suite):
 
         self.run(work())
 
+    def test_what_is_in_doubt_stays_so_until_it_is_settled(self) -> None:
+        """In line or at once, it is the same ledger; a doubt takes nothing back that was settled."""
+        self.new()
+
+        async def work() -> None:
+            one = self.open()
+            first = await one.claim_soon("mx/a", "step", {"n": 1})
+            assert first.state is ClaimState.GO, f"{first}"
+            await one.doubt("mx/a", "no answer")
+            found = await one.claim("mx/a", "step", {"n": 1})
+            assert found.state is ClaimState.IN_DOUBT, f"after a doubt it would be done again: {found}"
+            await one.claim("tell/b", "step", {})
+            await one.settle_soon("tell/b", {"ok": True})
+            await one.doubt("tell/b", "too late")
+            later = await one.claim_soon("tell/b", "step", {})
+            assert later.state is ClaimState.DONE, f"a doubt took back what was settled: {later}"
+            states = {e.key: e.state for e in await one.effects()}
+            assert states == {"mx/a": "in_doubt", "tell/b": "settled"}, f"the ledger says {states}"
+            keys = [e.key for e in await one.effects("mx/")]
+            assert keys == ["mx/a"], f"asked for mx/, it tells {keys}"
+            await one.check()
+            one.close()
+
+        self.run(work())
+
+    def test_an_event_is_kept_as_it_was_told(self) -> None:
+        """Step, person and words as they came, at the time of the clock that it was given."""
+        self.new()
+
+        async def work() -> None:
+            one = self.open()
+            await one.record("said", step="gate", actor="alice", text="ö", n=1)
+            mine = [e for e in one.events() if e.kind == "said"]
+            one.close()
+            for found in (mine, [e for e in self.store.view(self.path).events if e.kind == "said"]):
+                told = [(e.step, e.actor, dict(e.data), e.at) for e in found]
+                assert told == [("gate", "alice", {"text": "ö", "n": 1}, self.clock.now())], f"kept: {told}"
+
+        self.run(work())
+
+    def test_runs_are_kept_apart(self) -> None:
+        """What is claimed, told and said in one is nothing to the other."""
+        self.new()
+        other = self.folder / f"run-20270115-080001-bbbb{self.store.suffix}"
+        self.store.create(other, {"plan": {}})
+
+        async def work() -> None:
+            one, two = self.open(), self.store.open(other, self.clock)
+            await one.claim("k", "step", {})
+            self.store.tell(self.path, "approve", "alice", {}, 5.0)
+            found = await two.claim("k", "step", {})
+            assert found.state is ClaimState.GO, f"the other run has claimed it: {found}"
+            heard = ([s.actor for s in await one.unread()], [s.actor for s in await two.unread()])
+            assert heard == (["alice"], []), f"told to the first run, and heard by both: {heard}"
+            await one.record("mine")
+            await two.record("said")
+            one.close()
+            two.close()
+            heads = {self.store.view(p).head for p in (self.path, other)}
+            assert len(heads) == 2, "two runs have one head: it does not cover what is in them"
+            assert "said" not in [e.kind for e in self.store.view(self.path).events], "an event of the other run"
+
+        self.run(work())
+
+    def test_what_somebody_altered_is_said(self) -> None:
+        """The chain covers what was written. (Where it is not kept as it is spelled, nothing is altered here.)"""
+        self.new()
+
+        async def work() -> None:
+            one = self.open()
+            for i in range(40):
+                await one.record("said", actor="somebody-else", n=i)
+            one.close()
+
+        self.run(work())
+        found = False
+        for file in (f for f in self.folder.rglob("*") if f.is_file()):
+            raw = file.read_bytes()
+            if b"somebody-else" in raw:
+                found = True
+                file.write_bytes(raw.replace(b"somebody-else", b"nobody-at-all"))
+        if not found:
+            return
+        try:
+            damage = self.store.view(self.path).damage
+        except StorageError:
+            return
+        assert damage, "a name in its events was altered, and it says that nothing is wrong"
+
     def test_a_claim_is_on_disk_when_it_is_answered(self) -> None:
         """Nothing is closed, as in a power cut: another process sees it."""
         self.new()
@@ -148,7 +251,15 @@ class EngineSuite(Suite):
             one = self.open()
             found = await one.unread()
             assert [(s.actor, dict(s.data), s.at) for s in found] == [(f"p{i}", {"n": i}, 5.0 + i) for i in range(3)]
-            await one.consume(found[:2])
+            await one.consume(found[:2], [Draft("approved", "gate", "p0", {"x": 1})])
+            newest = one.events()[-1]
+            told = (newest.kind, newest.step, newest.actor, dict(newest.data))
+            assert told == ("approved", "gate", "p0", {"x": 1}), f"what they mean is not written: {told}"
+            self.store.tell(self.path, "approve", "late", {}, 9.0)
+            await one.record("goes on")
+            heard = [s.actor for s in await one.unread()]
+            assert heard == ["p2", "late"], f"told while the run is live: it hears {heard}"
+            await one.consume((await one.unread())[1:])
             one.close()
             two = self.open()
             assert [s.actor for s in await two.unread()] == ["p2"], "a signal is lost, or comes again"
@@ -185,6 +296,14 @@ class EngineSuite(Suite):
         rubbish, empty = self.folder / f"run-a{self.store.suffix}", self.folder / f"run-b{self.store.suffix}"
         rubbish.write_bytes(b"no journal " * 500)
         empty.write_bytes(b"")
+        gone = self.folder / f"run-d{self.store.suffix}"
+        try:
+            self.store.open(gone, self.clock).close()
+        except StorageError:
+            pass
+        else:
+            raise AssertionError("a run that is not there is opened as if it were")
+        assert not gone.exists(), "opening a run that is not there makes one"
         for path in (self.folder / f"run-c{self.store.suffix}", rubbish, empty):
             found = outcome(path)
             assert isinstance(found, StorageError), f"{path.name}: {found!r}"

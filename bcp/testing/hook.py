@@ -6,10 +6,12 @@ import asyncio
 import copy
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from bcp.contracts.hook import Alert, Hook, HookPlugin, Received, Unauthentic
 from bcp.kernel.errors import BcpError, Invalid
+from bcp.kernel.secret import Secret
 from bcp.testing.plugin import ConfiguredSuite
 from bcp.testing.suite import SECRET
 
@@ -90,13 +92,13 @@ class HookSuite(ConfiguredSuite):
         headers, token = self.proof(raw, key, self.now + sent)
         return Received(raw, {**self.more_headers(event=event), **headers}, self.now + came, "192.0.2.1", token)
 
-    def believes(self, received: Received) -> bool:
-        """Is this request believed?"""
+    def believes(self, received: Received, by: Hook[Any] | None = None) -> bool:
+        """Is this request believed (by a hook of ``settings()``, or this one)?"""
         from bcp.kit.hook_auth import verify  # what the daemon uses
 
         async def work() -> bool:
             try:
-                await verify(self.make(), received)
+                await verify(by or self.make(), received)
             except Unauthentic as error:
                 self.hides(error, error.hint)
                 return False
@@ -147,11 +149,40 @@ class HookSuite(ConfiguredSuite):
             cases["another body"] = Received(
                 json.dumps(self.body(firing=False)).encode(), good.headers, self.now, good.peer, token
             )
+        if headers:  # the longest of them is the proof: others are times and ids
+            name = max(headers, key=lambda n: len(headers[n]))
+            cut = {**good.headers, name: headers[name][:-1]}
+            cases[f"{name} without its last character"] = replace(good, headers=cut)
         if self.signs_time:
+            window = float(self.model().window)
+            cases["one just older than its window"] = self.received(raw, sent=-window - 60)
+            cases["an old one with a new time"] = self._new_time(raw)
             cases["an old one"] = self.received(raw, sent=-3_600)
             cases["one of tomorrow"] = self.received(raw, sent=86_400)
             cases["played again later"] = self.received(raw, came=3_600)
         self.all_hold({name: "it is believed" if self.believes(r) else "" for name, r in cases.items()})
+
+    def _new_time(self, raw: bytes) -> Received:
+        """What was sent an hour ago, with the time of now written over that of then."""
+        old, then, now = self.received(raw, sent=-3_600), self.now - 3_600, self.now
+        headers = {}
+        for name, value in old.headers.items():
+            for per_second in (1_000, 1):
+                value = value.replace(str(int(then * per_second)), str(int(now * per_second)))
+            headers[name] = value
+        return replace(old, headers=headers)
+
+    def test_every_secret_that_is_valid_now_is_believed(self) -> None:
+        """While a secret is exchanged for another there are two of them."""
+        given = self.model()
+        older = Secret(self.secret("older", "an-older-secret-0123456789"), self.folder)
+        lists = {n: [older, *found] for n in ("bearer", "hmac", "path") if (found := getattr(given.auth, n))}
+        if not lists:
+            return
+        raw = json.dumps(self.body(firing=True)).encode()
+        hook = self.plugin.create("h", given.model_copy(update={"auth": given.auth.model_copy(update=lists)}))
+        hook.key_store = self.folder
+        assert self.believes(self.received(raw), hook), f"the second secret of {' and '.join(lists)} is not believed"
 
     def test_a_body_is_an_outage_that_begins_and_ends(self) -> None:
         """It fires and is over, under one name of the outage; another outage has another one."""
@@ -170,6 +201,7 @@ class HookSuite(ConfiguredSuite):
         one, two = self.alerts(self.body(firing=True)), self.alerts(self.body(firing=True))
         assert [a.identity for a in one] == [a.identity for a in two], "a repeat has another identity"
         assert one == two, "a repeat says something else"
+        assert one, "a body that was read before says nothing any more: whether it is a repeat is ours to say"
         if self.names_events:
             assert all(a.identity for a in one), "no identity, and names_events is not False"
             over = self.alerts(self.body(firing=False))
@@ -186,7 +218,11 @@ class HookSuite(ConfiguredSuite):
 
     def test_any_json_is_understood_or_refused(self) -> None:
         """Nothing but ``Invalid`` comes out, and what comes out is a list of alerts."""
-        self.all_hold({f"{str(b)[:60]!a}": self._taken(b) for b in HOSTILE_JSON})
+        found = {f"{str(b)[:60]!a}": self._taken(b) for b in HOSTILE_JSON}
+        for bare in (None, True, 7, "x", ""):  # no sender sends these: silence would hide that it is another sender
+            if not self._taken(bare) and (said := self._said(bare)) is not None:
+                found[f"bare {bare!r}"] = f"neither refused nor an alert: {said!r}"
+        self.all_hold(found)
 
     def test_any_part_of_a_real_body_may_be_anything(self) -> None:
         """Each part of what the sender sends, replaced by each other type, and left out."""
@@ -222,6 +258,12 @@ class HookSuite(ConfiguredSuite):
                 hook.alerts(body, self.received(b"{}"))
             except BcpError as error:
                 self.hides(error, error.hint)
+
+    def _said(self, body: Any) -> list[Alert] | None:
+        try:
+            return self.make().alerts(body, self.received(b"{}"))
+        except Invalid:
+            return None
 
     def _taken(self, body: Any) -> str:
         """What is wrong with how it takes this body; empty: nothing."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from bcp.contracts.probe import PLANES, Probe, ProbePlugin, Result, Role, Signal
 from bcp.testing.clock import FakeClock
+from bcp.testing.leaks import left_by
 from bcp.testing.plugin import ConfiguredSuite
 from bcp.testing.suite import SECRET
 from bcp.testing.vendor import WRONG_ANSWERS, Answer
@@ -70,19 +71,6 @@ HOSTILE: Mapping[str, Handler] = {
     },
 }
 """What a service that is broken, or is another one, does to whoever looks at it."""
-
-
-HANDLES = Path("/proc/self/fd")
-
-
-def _handles() -> set[str]:
-    """What is open, each by its number and what it is (a socket has a number of its own): what is closed meanwhile,
-    by whatever else goes on in the process, hides nothing that was opened."""
-    found = set()
-    for handle in HANDLES.iterdir():
-        with contextlib.suppress(OSError):  # the listing itself is over
-            found.add(f"{handle.name} {handle.readlink()}")
-    return found
 
 
 class ProbeSuite(ConfiguredSuite):
@@ -251,7 +239,7 @@ class ProbeSuite(ConfiguredSuite):
         if not self.connects:
             return
 
-        async def work() -> float:
+        async def work() -> tuple[float, bool]:
             reached = asyncio.Event()
 
             async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -262,30 +250,57 @@ class ProbeSuite(ConfiguredSuite):
                 task = asyncio.ensure_future(probe.look())
                 await asyncio.wait({task, asyncio.ensure_future(reached.wait())}, return_when=asyncio.FIRST_COMPLETED)
                 loop = asyncio.get_running_loop()
-                start = loop.time()
+                start, over = loop.time(), task.done()  # some need no answer
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-                return loop.time() - start
+                return loop.time() - start, over or task.cancelled()
 
-        took = self.run(work())
+        took, cancelled = self.run(work())
         assert took < SLACK_S * self.patience(), f"cancelling took {took:.1f} s"
+        assert cancelled, "it was cancelled and went on to its end: it swallows CancelledError"
 
     def test_looks_leave_nothing_open(self) -> None:
-        """A watch looks for months: connections and files do not add up."""
-        if not HANDLES.is_dir():
+        """A watch looks for months: connections, files, threads and tasks do not add up, least of all in an outage,
+        when every look fails."""
+
+        async def work() -> dict[str, str]:
+            out = {}
+            for name, service, times in self._services():
+                more = {"timeout": "40ms"} if service is silent else {}
+                async with self.at(service, **more) as probe:
+                    out[name] = await left_by(probe.look, times)
+            return out
+
+        self.all_hold(self.run(work()))
+
+    def _services(self) -> list[tuple[str, Handler, int]]:
+        """Services that are looked at so often."""
+        if not self.connects:
+            return [("looking", silent, 12)]
+        return [("well", self.well, 12), ("another answer", says(b"599 no\r\n"), 12), ("silent", silent, 6)]
+
+    def test_each_look_is_a_new_one(self) -> None:
+        """What it saw before says nothing of now."""
+        if not self.connects:
             return
 
-        async def work() -> int:
-            async with self.at(self.well if self.connects else silent) as probe:
-                await probe.look()
-                before = _handles()
-                for _ in range(20):
-                    await probe.look()
-                await asyncio.sleep(0)
-                return len(_handles() - before)
+        async def work() -> None:
+            now: list[Handler] = [self.well]
 
-        more = self.run(work())
-        assert more < 10, f"{more} more open files after 20 looks"
+            async def service(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                await now[0](reader, writer)
+
+            async with self.at(service, timeout="5s") as probe:
+                first = await probe.look()
+                now[0] = says()
+                second = await probe.look()
+                now[0] = self.well
+                third = await probe.look()
+            found = [s.result for s in (first, second, third)]
+            assert found[1] is not Result.OK, "well, then it closes at once, and it says that all is still well"
+            assert found[2] is Result.OK, f"it is well again, and it says {third}"
+
+        self.run(work())
 
     def test_a_secret_shows_nowhere(self) -> None:
         """Not in the probe, its settings, its signals, what it logs or prints."""

@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 from bcp.contracts.dns import MxHost
 from bcp.contracts.relay import MailFate, QueuedMail, Relay, RelayPlugin, RelayProbe
 from bcp.kernel.errors import BcpError, Permanent
+from bcp.testing.leaks import left_by
 from bcp.testing.plugin import ConfiguredSuite
+from bcp.testing.shape import lacking
 
 FINAL = frozenset({"sent", "bounced", "expired"})
 SLACK_S = 3.0
@@ -23,6 +25,8 @@ GARBAGE = {
     "cut off": b'{"queue_id": "4Q1", "sender": "a@b.test", "recipients": [{"addr',
     "another type": b"[1, 2, 3]\n",
     "fields of wrong types": b'{"queue_id": {"a": 1}, "recipients": "nobody", "arrival_time": []}\n',
+    "half of a line after a whole one": b'{"queue_id": "4Q1", "sender": "a@b.test", "arrival_time": 1, '
+    b'"recipients": [{"address": "c@d.test"}]}\n{"queue_id": "4Q2", "sender": "a@b.test", "recipi',
     "no recipients": b'{"queue_id": "4Q1", "sender": "a@b.test", "arrival_time": 1}\n',
     "recipients that are none": b'{"queue_id": "4Q1", "recipients": [null, 7], "arrival_time": 1}\n',
     "a number": b"42\n",
@@ -85,6 +89,10 @@ class RelaySuite(ConfiguredSuite):
 
     # -- promises ----------------------------------------------------------------------------------------------------
 
+    def test_it_has_every_method_of_the_contract(self) -> None:
+        """A missing one would be found in the middle of an outage."""
+        self.all_hold(lacking(Relay, self.make()))
+
     def test_its_hosts_are_what_its_settings_publish(self) -> None:
         """Absolute names in lower case, the same before and after it is made: nothing else may go into MX."""
         relay, published = self.make(), self.model().published()
@@ -115,6 +123,7 @@ class RelaySuite(ConfiguredSuite):
             assert {m.queue_id: m.arrived for m in found} == {m.queue_id: m.arrived for m in wanted}, (
                 "when they arrived"
             )
+            assert {m.queue_id: m.sender for m in found} == {m.queue_id: m.sender for m in wanted}, "who sent them"
 
     def test_what_came_and_went_since_is_counted(self) -> None:
         """The queue of this moment: an old answer would show an outage's mail as still there, or as delivered."""
@@ -127,6 +136,15 @@ class RelaySuite(ConfiguredSuite):
             assert isinstance(found, list), f"{found!r}"
             told, held = {m.queue_id for m in found}, {m.queue_id for m in wanted}
             assert told == held, f"an old queue is told: {sorted(told)} instead of {sorted(held)}"
+
+    def test_asking_leaves_nothing_open(self) -> None:
+        """The queue is asked for all through an outage: files, connections, threads and tasks do not add up."""
+        if not self.counts:
+            return
+        self.hold(self.mails(2))
+        relay = self.make()
+        wrong = self.run(left_by(relay.queue, 5))
+        assert not wrong, wrong
 
     def test_an_empty_queue_is_empty(self) -> None:
         """Nothing held is nothing counted."""
@@ -187,6 +205,21 @@ class RelaySuite(ConfiguredSuite):
         assert not made_up, f"{len(made_up)} were not asked for, or have not ended: {sorted(made_up)[:3]}"
         assert set(told.values()) <= FINAL, f"not an end: {set(told.values()) - FINAL}"
 
+    def test_what_is_still_held_has_not_ended(self) -> None:
+        """Taken, tried, put back: none of it is an end. Whoever is told *sent* does not look for the mail again."""
+        if not self.tells_fates:
+            return
+        mails = self.mails(3)
+        self.hold(mails)
+        relay, asked = self.make(), [m.queue_id for m in mails]
+        tried = [MailFate(m.queue_id, r, "deferred", "later") for m in mails[1:] for r in m.recipients]
+        found = {}
+        for case, ends in {"just taken": [], "tried once": tried}.items():
+            self.end(ends)
+            told = self.run(self.outcome(relay.fates(asked)))
+            found[case] = "" if told == [] else f"it holds them all, and says of their ends: {told!r}"
+        self.all_hold(found)
+
     def test_the_last_end_counts(self) -> None:
         """A message that was put back and sent at last was sent."""
         if not self.tells_fates:
@@ -206,7 +239,13 @@ class RelaySuite(ConfiguredSuite):
         async def work() -> list[Any]:
             return [await self.outcome(relay.drain(["corp.test", "other.test"])) for _ in range(2)]
 
-        for found in self.run(work()):
+        drained = self.run(work())
+        if self.counts:
+            held, wanted = self.run(self.outcome(relay.queue())), [m.queue_id for m in self.mails(3)]
+            assert isinstance(held, list), f"after it was drained its queue cannot be read: {held!r}"
+            told = sorted(m.queue_id for m in held)
+            assert told == wanted, f"it held {wanted} when it was asked to deliver, and afterwards {told}"
+        for found in drained:
             assert isinstance(found, (str, BcpError)), f"{found!r}"
             assert isinstance(found, str) or not self.drains, f"it cannot be drained: {found!r}"
             self.hides(found, getattr(found, "hint", ""))
@@ -223,7 +262,10 @@ class RelaySuite(ConfiguredSuite):
         found, took = self.run(work())
         self.hides(found)
         if isinstance(found, list):
+            assert found, "no line about any address: nobody would hear that it cannot be reached"
             assert all(isinstance(f, RelayProbe) and f.address for f in found), f"{found}"
+            taking = [f.address for f in found if f.accepts]
+            assert not taking, f"nobody is there, and {taking} is said to accept mail"
         else:
             assert isinstance(found, BcpError), f"{found!r}"
         limit = (

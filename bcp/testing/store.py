@@ -17,8 +17,9 @@ from typing import Any
 
 from bcp.contracts.journal import ClaimState, Draft
 from bcp.contracts.store import Anchor, RunQuery
-from bcp.kernel.errors import Invalid, StorageError
+from bcp.kernel.errors import BcpError, Invalid, StorageError
 from bcp.testing.clock import FakeClock
+from bcp.testing.halts import at_once
 from bcp.testing.store_kit import DONE, HOLDS, STARTED, SWITCHED, add, fails, meta, plan, refused, write
 from bcp.testing.store_leases import LeaseSuite
 
@@ -48,6 +49,50 @@ class StoreSuite(LeaseSuite):
         state.runs.create("run-1", meta(plan("a.test")))
         fails(StorageError, lambda: state.runs.create("run-1", meta(plan("b.test"))))
         assert state.runs.view("run-1").meta["plan"]["domains"] == ["a.test"]
+
+    def test_of_many_that_use_an_id_or_a_plan_at_once_one_does(self, tmp_path: Path) -> None:
+        """Each from a thread of its own, as from a process: a look and what is written after it are one step."""
+        state = self.make(tmp_path)
+        made = at_once(6, lambda n: self.again(state).runs.create("run-1", meta(plan(f"d{n}.test"))), BcpError)
+        assert len(made) == 1, f"{len(made)} of 6 made a run of one id at the same moment"
+        state.plans.write("plan-1", {"checksum": "c"})
+        used = at_once(6, lambda n: self.again(state).plans.mark_used("c", f"run-{n}", 1.0), BcpError)
+        assert len(used) == 1, f"{len(used)} of 6 used one plan at the same moment"
+
+    def test_runs_are_kept_apart(self, tmp_path: Path) -> None:
+        """What is claimed, told and said in one is nothing to the other."""
+        state = self.make(tmp_path)
+        for run_id in ("run-1", "run-2"):
+            state.runs.create(run_id, meta(plan(f"{run_id}.test")))
+        state.runs.tell("run-1", "approve", "alice", {}, 5.0)
+
+        async def work() -> None:
+            one, two = (state.runs.open(r, FakeClock()) for r in ("run-1", "run-2"))
+            await one.claim("k", "mx", {})
+            found = await two.claim("k", "mx", {})
+            assert found.state is ClaimState.GO, f"the other run has claimed it: {found}"
+            heard = [[s.actor for s in await j.unread()] for j in (one, two)]
+            assert heard == [["alice"], []], f"told to the first, and heard: {heard}"
+            await one.record("said")
+            one.close()
+            two.close()
+
+        asyncio.run(work())
+        kinds = {r: [e.kind for e in self.again(state).runs.view(r).events] for r in ("run-1", "run-2")}
+        assert "said" in kinds["run-1"] and "said" not in kinds["run-2"], f"events: {kinds}"
+
+    def test_what_people_look_at_has_the_events_and_pages_of_the_plan(self, tmp_path: Path) -> None:
+        """``brief`` tells what happened; a page of changes says how many there are altogether."""
+        state = self.make(tmp_path)
+        step = {"id": "mx", "uses": "dns.mx.switch", "outputs": {}, "changes": [{"n": n} for n in range(5)]}
+        add(state, "run-1", plan("a.test", steps=[step]), STARTED, HOLDS)
+        brief, whole = (getattr(self.again(state).runs, how)("run-1") for how in ("brief", "view"))
+        assert [e.kind for e in brief.events] == [e.kind for e in whole.events], f"brief tells {brief.events}"
+        assert brief.head == whole.head, "brief has another head"
+        found, count = state.runs.planned("run-1", "changes", 1, 2)
+        assert [f["n"] for f in found] == [1, 2] and count == 5, (
+            f"two of five changes from the second: {found}, {count}"
+        )
 
     def test_a_run_that_is_not_there(self, tmp_path: Path) -> None:
         """Is not found, and is no fault."""
@@ -145,6 +190,8 @@ class StoreSuite(LeaseSuite):
         assert (
             ids(targets={"mx:b.test"}) == ["run-2", "run-1"] and ids(targets={"mx:b.test", "mx:c.test"})[0] == "run-3"
         )
+        assert ids(targets={"mx:a.test"}) == ["run-1"] and ids(targets={"mx:c.test"}) == ["run-3"]
+        assert ids(targets={"mx:d.test"}) == [] and ids(targets={"mx:test"}) == []
         assert ids(status={"holding"}) == ["run-1"] and ids(unfinished=True) == ["run-4", "run-3", "run-1"]
         assert ids(parent="run-1") == ["run-2"] and ids(parent="") == ["run-4", "run-3", "run-1"]
         assert ids(kind="drill") == ["run-3"] and ids(playbook="q") == ["run-3"] and ids(checksum="d" * 64) == ["run-2"]
@@ -159,7 +206,9 @@ class StoreSuite(LeaseSuite):
         add(state, "run-000", plan("a.test"), STARTED, *SWITCHED, HOLDS)
         for number in range(1, 70):
             add(state, f"run-{number:03}", plan("b.test"), STARTED, DONE)
-        (found,) = state.runs.cards(RunQuery(status={"holding"}))
+        held = state.runs.cards(RunQuery(status={"holding"}))
+        assert [c.id for c in held] == ["run-000"], f"one run holds, behind 69 newer ones; found are {held}"
+        found = held[0]
         assert found.id == "run-000" and found.stands and found.moved_at == 1000.0
 
     def test_a_card_follows_its_run(self, tmp_path: Path) -> None:
@@ -183,6 +232,7 @@ class StoreSuite(LeaseSuite):
         state.plans.write("plan-2", {"checksum": "d"})
         other = self.again(state)
         assert other.plans.read("plan-1")["text"] == "ä" and other.plans.listed() == ["plan-2", "plan-1"]
+        assert other.plans.read("plan-2") == {"checksum": "d"}, f"{other.plans.read('plan-2')}"
         assert other.plans.listed(1) == ["plan-2"] and other.plans.used_by("c") == ""
         state.plans.mark_used("c", "run-1", 1.0)
         assert "run-1" in refused("plan-used", lambda: other.plans.mark_used("c", "run-2", 2.0)).message
@@ -198,3 +248,6 @@ class StoreSuite(LeaseSuite):
             state.audit.anchor(Anchor("run-1", head, status, 1.5, 3))
         found = self.again(state).audit.read()
         assert found.anchors["run-1"] == Anchor("run-1", "b" * 64, "done", 1.5, 3) and not found.damage
+        state.audit.anchor(Anchor("run-2", "c" * 64, "begun", 2.5, 1))
+        both = {what: a.head[0] for what, a in self.again(state).audit.read().anchors.items()}
+        assert both == {"run-1": "b", "run-2": "c"}, f"the last of each: {both}"

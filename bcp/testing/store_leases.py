@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bcp.contracts.store import LeaseLost, State
+from bcp.kernel.errors import BcpError
 from bcp.testing.clock import FakeClock
+from bcp.testing.halts import at_once
 from bcp.testing.store_kit import DONE, HOLDS, STARTED, add, fails, meta, plan, refused, write
 from bcp.testing.suite import Spoken
 
@@ -41,9 +43,50 @@ class LeaseSuite(Spoken):
         other = self.again(state)
         for names in (["mx:b", "mx:a"], ["mx:a"], ["mx:b", "mx:c"]):
             refused("one-run-per-target", lambda names=names: self.lease(other, "run-2", names))  # type: ignore[misc]
-        self.lease(other, "run-3", ["mx:c"])
+        with other.runs.lock("run-2") as lock:  # it lives, and was refused: it has nothing of what it asked for
+            assert lock.take()
+            refused("one-run-per-target", lambda: other.leases.take("run-2", ["mx:b", "mx:c"]))
+            self.lease(other, "run-3", ["mx:c"])
         assert [h.run for h in other.leases.holders(["mx:a"])] == ["run-1"]
         assert [h.run for h in state.leases.holders()] == ["run-1", "run-3"]
+
+    def test_of_many_that_take_a_target_at_once_one_has_it(self, tmp_path: Path) -> None:
+        """Each from a thread of its own, as from a process: a look and what is written after it are one step."""
+        state = self.make(tmp_path)
+        state.leases.holders()  # its file is there
+
+        def take(number: int) -> Any:
+            return self.lease(self.again(state), f"run-{number}", ["mx:a", f"mx:own{number}"])
+
+        got = at_once(6, take, BcpError)
+        held = [h.run for h in state.leases.holders(["mx:a"])]
+        assert len(got) == 1, f"{len(got)} of 6 runs were given mx:a at the same moment"
+        assert len(held) == 1, f"mx:a is held by {held}"
+
+    def test_a_lock_is_for_one(self, tmp_path: Path) -> None:
+        """Of one run only, and free again when it was let go."""
+        state = self.make(tmp_path)
+        mine, theirs = state.runs.lock("run-1"), self.again(state).runs.lock("run-1")
+        assert mine.take() and not theirs.take(), "two have the lock of one run"
+        assert state.runs.is_live("run-1") and not state.runs.is_live("run-2"), "who is live does not follow the locks"
+        other = state.runs.lock("run-2")
+        assert other.take(), "the lock of another run is taken, too"
+        other.release()
+        mine.release()
+        assert theirs.take(), "what was let go is not free"
+        theirs.release()
+
+    def test_other_targets_of_the_same_name_are_free(self, tmp_path: Path) -> None:
+        """``mx:a`` is not ``service:a``, and not ``mx:a.b``."""
+        state = self.make(tmp_path)
+        self.lease(state, "run-1", ["mx:a"])
+        for number, name in enumerate(("service:a", "mx:a.b", "mx:b", "group:mx:a"), 2):
+            try:
+                self.lease(state, f"run-{number}", [name])
+            except BcpError as error:
+                raise AssertionError(f"mx:a is held, and {name} is refused: {error.message}") from error
+        held = [h.run for h in state.leases.holders(["mx:a"])]
+        assert held == ["run-1"], f"run-1 has mx:a, and asked for its holders it tells {held}"
 
     def test_what_a_run_gave_up_may_be_taken_while_it_works_on(self, tmp_path: Path) -> None:
         """What it has still nobody else gets; going on asks for no more."""

@@ -48,6 +48,7 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 from bcp.kernel.units import parse_duration
 
 BEAT_S = 0.05
+INSTALLED = ("site-packages", "dist-packages")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -67,11 +68,12 @@ class Spoken:
 
 def _spoken(test: Callable[P, T]) -> Callable[P, T]:
     promise = (inspect.getdoc(test) or "").partition("\n")[0] or test.__name__
+    deep = "secret" in test.__name__
 
     @wraps(test)
     def told(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            with overheard() as heard:
+            with overheard(deep=deep) as heard, below(heard) if deep else contextlib.nullcontext():
                 found = test(*args, **kwargs)
             if isinstance(args[0], Suite):
                 args[0].hides(*heard)
@@ -87,14 +89,16 @@ def _spoken(test: Callable[P, T]) -> Callable[P, T]:
 
 
 @contextlib.contextmanager
-def overheard() -> Iterator[list[str]]:
-    """All that is printed and logged meanwhile, by whichever thread. It is printed all the same."""
+def overheard(*, deep: bool = False) -> Iterator[list[str]]:
+    """All that is printed and logged meanwhile, by whichever thread. It is printed all the same.
+
+    ``deep``: also what is logged for debugging; not by libraries that are installed, which bcp keeps quiet."""
     heard: list[str] = []
     handler = _Logged(heard)
     root = logging.getLogger()
     level = root.level
     root.addHandler(handler)
-    root.setLevel(min(level, logging.INFO))
+    root.setLevel(logging.DEBUG if deep else min(level, logging.INFO))
     try:
         out, err = _Tee(sys.stdout, heard), _Tee(sys.stderr, heard)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -104,13 +108,33 @@ def overheard() -> Iterator[list[str]]:
         root.setLevel(level)
 
 
+@contextlib.contextmanager
+def below(heard: list[str]) -> Iterator[None]:
+    """Also what is written past ``sys.stdout`` and ``sys.stderr``: by programs that are begun, by libraries in C."""
+    with tempfile.TemporaryFile() as file:
+        saved = [(fd, os.dup(fd)) for fd in (1, 2)]
+        try:
+            for fd, _ in saved:
+                os.dup2(file.fileno(), fd)
+            yield
+        finally:
+            for fd, copy in saved:
+                os.dup2(copy, fd)
+                os.close(copy)
+            file.seek(0)
+            if written := file.read():
+                os.write(2, written)
+                heard.append(written.decode("utf-8", "replace"))
+
+
 class _Logged(logging.Handler):
     def __init__(self, heard: list[str]) -> None:
         super().__init__()
         self.heard = heard
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
+        if record.levelno > logging.DEBUG or not any(part in record.pathname for part in INSTALLED):
+            self.heard.append(self.format(record))
 
 
 class _Tee:
@@ -179,7 +203,7 @@ class Suite(Spoken):
             if not task.done():
                 task.cancel()
                 raise AssertionError(f"it did not end within {seconds:g} s")
-            found = task.result()
+            found = _result(task)
             if held > self.holds * self.patience():
                 raise AssertionError(f"it holds the event loop for {held:.1f} s (a call that blocks)")
             return found
@@ -218,6 +242,16 @@ class Suite(Spoken):
         for text in texts:
             if any(form in said for said in (str(text), repr(text)) for form in FORMS):
                 raise AssertionError(f"a secret shows: {text!r}")
+
+
+def _result(task: asyncio.Future[T]) -> T:
+    """What it came to. An exception that is no ``Exception`` would end whoever called it, and is said in words."""
+    try:
+        return task.result()
+    except (asyncio.CancelledError, SystemExit, KeyboardInterrupt) as error:
+        raise AssertionError(
+            f"it raised {type(error).__name__}, which would end the program that calls it; nobody had cancelled it"
+        ) from error
 
 
 async def _longest_turn(task: asyncio.Future[Any], seconds: float) -> float:

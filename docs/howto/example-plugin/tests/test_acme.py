@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from acme_bcp import bell, box, pager, phone, tap, zone
+from acme_bcp import bell, book, box, pager, phone, tap, zone
 
 from bcp.contracts.caller import Reported, Said, Texted
 from bcp.contracts.dns import MxSet, Writer
@@ -17,6 +17,7 @@ from bcp.contracts.relay import MailFate, QueuedMail
 from bcp.testing.caller import CallerSuite
 from bcp.testing.channel import ChannelSuite
 from bcp.testing.clock import FakeClock
+from bcp.testing.directory import DirectorySuite
 from bcp.testing.dns import DnsSuite
 from bcp.testing.hook import HookSuite
 from bcp.testing.probe import ProbeSuite
@@ -112,6 +113,22 @@ class TestPhone(CallerSuite):
 
     def proof(self, raw: bytes, url: str, key: str, at: float) -> Mapping[str, str]:
         return {"x-acme-signature": hmac.new(key.encode(), raw, hashlib.sha256).hexdigest()}
+
+
+class TestBook(DirectorySuite):
+    """Against a file. It tells neither changes nor who is above whom."""
+
+    plugin = book.PLUGIN
+    speaks_http = tells_changes = tells_mail = False
+    people = ("Alice", "Bob", "Carol")
+    groups = {"oncall": "night", "board": "board"}
+    in_groups = {"oncall": ("Bob", "Carol"), "board": ("Alice",)}
+    under: Mapping[str, str] = {}
+
+    def settings(self) -> dict[str, object]:
+        rows = [{"id": n.lower(), "name": n, "groups": ["board" if n == "Alice" else "night"]} for n in self.people]
+        (self.folder / "book.json").write_text(json.dumps({"people": rows}))
+        return {"file": str(self.folder / "book.json"), "groups": self.groups}
 
 
 class TestZone(DnsSuite):
