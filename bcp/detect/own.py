@@ -53,10 +53,14 @@ def came_through(signal: Signal, controls: Iterable[Signal]) -> bool:
     return answered and not any(meaning_of(c.kind) in ANSWERS for c in controls)
 
 
+HOURS_S = 7_200.0
+"""From here on a difference of clocks is told in hours, too: a zone that was set wrongly."""
+
+
 def clock_words(vantage: str, off_s: float) -> Own:
     """A clock that is wrong."""
-    much = f"{format_duration(abs(off_s))} {'ahead' if off_s > 0 else 'behind'}"
-    return (vantage, f"its clock differs by {off_s:+.0f} s, {much}: not believed")
+    hours = f", {format_duration(abs(off_s))} {'ahead' if off_s > 0 else 'behind'}" if abs(off_s) >= HOURS_S else ""
+    return (vantage, f"its clock differs by {off_s:+.0f} s{hours}: not believed")
 
 
 def silence_words(vantage: str, probes: Sequence[str]) -> str:

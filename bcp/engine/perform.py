@@ -350,7 +350,7 @@ class Performer:
                 return settled
             await self._settle(placed, info, {"state": "void", "error": redact(str(error))})
             done = getattr(error, "outputs", None)  # what happened in part is to be undone
-            text = f"it did not happen{' as a whole' if done else ''}: {error}"
+            text = f"it did not happen{' as a whole' if done else ', as a look afterwards shows; before it'}: {error}"
             raise Transient(text, hint=getattr(error, "hint", ""), outputs=done) from error
         # In line before ``step_finished``, so that one sync serves both; ``perform`` waits for it.
         self._settling.append(self.journal.settle_soon(info.key, to_record(outcome)))

@@ -17,8 +17,9 @@ from bcp.kit.mail_log import Line, Not, Reader
 
 FINAL = frozenset({"sent", "bounced", "expired", "deleted"})
 """``deferred`` is not: it is tried again."""
-_BARE = re.compile(r"(?:\S*[^\s:] +)?postfix[^\s/]*/(?P<daemon>[\w/.-]+)\[\d+\]: (?P<text>.*)", re.DOTALL)
-"""A line without a date: perhaps a host, then the program."""
+_BARE = re.compile(r"(?:[^\s:]+ +){0,4}postfix[^\s/]*/(?P<daemon>[\w/.-]+)\[\d+\]: (?P<text>.*)", re.DOTALL)
+"""A line without a date that anybody can read: a few words of it, perhaps a host, then the program. A colon before that
+is the end of another program's name: it quotes."""
 _SAID = re.compile(r"(?P<id>[0-9A-Za-z]{5,25}): (?P<text>.*)", re.DOTALL)
 _ADDRESS = r'<(?:"(?:[^"\\]|\\.)*"|[^">])*>'
 _TO = re.compile(

@@ -28,6 +28,7 @@ from bcp.kernel.errors import BcpError, Invalid, Permanent, Refused, Transient
 from bcp.kit.pace import Pace
 from bcp.mx.outcome import (
     CARRYING,
+    UNREAD,
     after_lost,
     awaited,
     check_order,
@@ -206,7 +207,8 @@ class Host:
         await appeared_late(self.read, silent, done, self.clock)
         if self.capabilities.guard is not Guard.STRONG:
             await self._look_again(orders, done)
-        await seen_at_the_servers(self.answers, orders, done, self.settings.settle, self.clock)
+        if any(end.code == UNREAD for end in done.values()):
+            await seen_at_the_servers(self.answers, orders, done, self.settings.settle, self.clock)
         return await self._with_progress([done[i] for i in range(len(orders))])
 
     async def _with_tokens(self, todo: Mapping[int, SwapOrder], done: dict[int, Swap]) -> dict[int, SwapOrder]:

@@ -220,7 +220,7 @@ async def remove_passkey(site: Site, request: Request, session: Session, form: F
     except ValueError as error:
         raise Invalid("this is no passkey") from error
     await note(site, session, "passkey_removed")
-    return to("/account", "The passkey was removed.")
+    return to("/account", "The passkey is removed.")
 
 
 async def note(site: Site, session: Session, kind: str, **data: str) -> None:
