@@ -217,14 +217,13 @@ async def _no_passkey(site: Site, peer: str, error: Exception) -> Response:
         return JSONResponse({"error": locked.message}, 429)
     site.accounts.was_wrong("passkey", crowd_of(peer))
     await tried(site, "login_wrong", "passkey", peer)
-    return JSONResponse(
-        {
-            "error": error.message
-            if isinstance(error, BcpError)
-            else "This passkey does not fit. Try again, or use password and code."
-        },
-        401,
-    )
+    return _unfit(error, 401)
+
+
+def _unfit(error: Exception, status: int) -> Response:
+    """What is wrong with a passkey; what a library says of it is for nobody."""
+    usual = "This passkey does not fit. Try again, or use password and code."
+    return JSONResponse({"error": error.message if isinstance(error, BcpError) else usual}, status)
 
 
 async def passkey_add_begin(request: Request) -> Response:
@@ -287,13 +286,6 @@ async def passkey_add_finish(request: Request) -> Response:
             session.user.name, made.credential_id, made.credential_public_key, made.sign_count, label
         )
     except (BcpError, WebAuthnException, ValueError, KeyError, TypeError) as error:
-        return JSONResponse(
-            {
-                "error": error.message
-                if isinstance(error, BcpError)
-                else "This passkey does not fit. Try again, or use password and code."
-            },
-            400,
-        )
+        return _unfit(error, 400)
     await noted(site, "passkey_added", session.user.name, site.peer(request), label=label)
     return JSONResponse({"done": True})

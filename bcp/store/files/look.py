@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bcp.kernel.errors import StorageError
+from bcp.kernel.errors import Invalid, StorageError
 from bcp.kernel.files import write_atomic
+from bcp.kernel.json_in import loads
 
 FILE = "look.json"
 TEXTS = ("state", "stage", "action", "why", "playbook")
@@ -27,10 +28,10 @@ def note_look(state: Path, at: float, seen: Mapping[str, Any]) -> None:
 def read_look(state: Path) -> tuple[float, dict[str, Any]] | None:
     """When somebody looked last, and what was seen; ``None``: nobody did, or it cannot be read."""
     try:
-        found = json.loads((state / FILE).read_text(encoding="utf-8"))
+        found = loads((state / FILE).read_bytes())
         at, since, classes = found["at"], found["since"] or 0, found["classes"]
         texts = {k: found[k] for k in TEXTS}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, Invalid, KeyError, TypeError):
         return None
     times = all(isinstance(t, int | float) and not isinstance(t, bool) for t in (at, since))
     if not (times and isinstance(classes, list) and all(isinstance(x, str) for x in (*classes, *texts.values()))):
