@@ -46,10 +46,12 @@ class Seen:
 
     def note(self, mails: Sequence[QueuedMail], domains: frozenset[str]) -> list[QueuedMail]:
         """Remember them; returns those that are ours."""
-        ours = [m for m in mails if any(domain_of(r) in domains for r in m.recipients)]
-        for mail in ours:
-            known = (r for r in mail.recipients if domain_of(r) in domains)
-            self.recipients.setdefault(mail.queue_id, {}).update(dict.fromkeys(known))
+        ours = []
+        for mail in mails:
+            if not (mine := [r for r in mail.recipients if domain_of(r) in domains]):
+                continue
+            ours.append(mail)
+            self.recipients.setdefault(mail.queue_id, {}).update(dict.fromkeys(mine))
             if mail.arrived > 0:
                 self.arrivals.add(mail.arrived)
         return ours

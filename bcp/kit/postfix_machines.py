@@ -12,6 +12,7 @@ from dataclasses import replace
 from bcp.contracts.relay import MailFate, QueuedMail
 from bcp.kernel.errors import BcpError, Transient
 from bcp.kit.patience import Patience
+from bcp.kit.postfix_queue import read_beside
 from bcp.kit.relay_reach import Reach
 
 
@@ -39,7 +40,7 @@ class Machines:
         return [
             replace(m, queue_id=f"{m.queue_id}@{host}") if self.several else m
             for host, text in texts.items()
-            for m in self._read_queue(text)
+            for m in await read_beside(text, self._read_queue)
         ]
 
     async def keep(self, on: bool) -> None:

@@ -22,7 +22,7 @@ from bcp.kernel.json_in import loads, rows
 from bcp.kernel.secret import Secret
 from bcp.kernel.text import one_line
 from bcp.kit.http import Http
-from bcp.kit.postfix_queue import MAX_TIME, parse_queue, whole
+from bcp.kit.postfix_queue import MAX_TIME, read_beside, whole
 from bcp.kit.process import run_program
 from bcp.kit.relay_probe import probe_hosts
 
@@ -95,7 +95,7 @@ class Hosted:
         if not self.can_count:
             vendor = self.settings.vendor
             raise Permanent(f"{vendor} does not tell what it holds", hint="Set queue: of the relay, if it has an API.")
-        found = parse_queue(await self._ask(self.settings.queue, "the queue"))
+        found = await read_beside(await self._ask(self.settings.queue, "the queue"))
         if nobody := next((m for m in found if not m.recipients), None):  # whose it is would be nobody's: not counted
             text = f"{self.settings.vendor} does not say whom {one_line(nobody.queue_id, 40)!r} in its queue is for"
             raise Transient(text, hint="Let queue: tell the recipients of each message.")

@@ -24,7 +24,7 @@ from bcp.kernel.placeholder import HOST, host_word
 from bcp.kit.http import Http
 from bcp.kit.postfix_log import fates_of
 from bcp.kit.postfix_machines import Machines
-from bcp.kit.postfix_queue import parse_queue, whole
+from bcp.kit.postfix_queue import parse_queue, read_beside, whole
 from bcp.kit.process import run_program
 from bcp.kit.relay_probe import addresses_of_host, probe_hosts
 from bcp.kit.relay_reach import Reach
@@ -120,7 +120,7 @@ class SmtpRelay:
         if source.command or source.url:
             if any(HOST in text for text in (source.url, *source.command)):
                 return await self._machines.queue(self._listing)
-            return parse_queue(await self._listing(""))
+            return await read_beside(await self._listing(""))
         if self.can_release:
             return await self._machines.queue()
         raise Permanent(f"{self.name} has no way to say what it holds", hint="Set queue: in bcp.yaml.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,26 @@ def test_a_dead_one_keeps_nobody_from_going_on_and_is_known(tmp_path) -> None:
         asyncio.run(machines(words, "r1.test").queue())
     with pytest.raises(Transient, match="no relay host answers"):
         asyncio.run(Machines({h: Reach(["false"], h) for h in ("a", "b")}, parse_queue).queue())
+
+
+def test_a_long_listing_is_read_beside_what_there_is_to_do(tmp_path) -> None:
+    """A drain that told the relay nothing while fifty thousand lines are read lost what Exchange takes meanwhile."""
+    words = script(tmp_path, "head -c 300000 /dev/zero | tr '\\0' x")
+    begun, done = threading.Event(), threading.Event()
+
+    def read(text: str) -> list:
+        begun.set()
+        assert len(text) == 300_000 and done.wait(20), "nothing else was done meanwhile"
+        return []
+
+    async def both() -> None:
+        listing = asyncio.create_task(Machines({"r": Reach(words, "r")}, read).queue())
+        while not begun.is_set() and not listing.done():
+            await asyncio.sleep(0.001)
+        done.set()
+        assert await listing == []
+
+    asyncio.run(both())
 
 
 def test_fates_carry_the_host_again(tmp_path) -> None:
