@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -149,6 +150,7 @@ _NEEDED = (
 """What the library would load at the first use of each part, in the middle of a request."""
 
 
+@functools.cache
 def _load() -> None:
     """Seconds, once a process. A part that another version of the library does not have is loaded when it is used."""
     for name in _NEEDED:
