@@ -127,10 +127,7 @@ class Player:
         seen = []
         for part in self._parts[w.probe]:
             entry = next((e for e in reversed(entries) if _speaks_of(e[0], part)), None)
-            one = self._seen(w, vantage, n, t, entry)
-            seen.append(
-                replace(part, result=one.result, kind=one.kind, evidence=one.evidence, numbers=dict(one.numbers))
-            )
+            seen.append(_as_seen(part, self._seen(w, vantage, n, t, entry)))
         return _summed(w, seen, at, name)
 
     def _seen(self, w: Watched, vantage: str, n: int, t: float, entry: Entry | None) -> _Seen:
@@ -159,6 +156,13 @@ def _parts_of(dimensions: Mapping[Any, Sequence[str | int]]) -> list[Part]:
         given = {n: (int(v) if n == "family" else str(v)) for n, v in zip(names, values, strict=True)}
         out.append(Part(Result.OK, **given))  # type: ignore[arg-type]
     return out
+
+
+def _as_seen(part: Part, one: _Seen) -> Part:
+    """A part that is as it was made is itself: most are, in most rounds."""
+    if (one.result, one.kind, one.evidence) == (part.result, part.kind, part.evidence) and not one.numbers:
+        return part
+    return replace(part, result=one.result, kind=one.kind, evidence=one.evidence, numbers=dict(one.numbers))
 
 
 def _speaks_of(moment: Moment, part: Part) -> bool:
