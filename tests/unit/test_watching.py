@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sqlite3
 
@@ -440,7 +441,17 @@ def test_the_recommended_playbook() -> None:
 # -- replays -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+EVERY = int(os.environ.get("BCP_OUTAGES", "1"))
+"""One in so many shipped outages is played, and all that really happened: ``make test`` has no time for all."""
+
+
+def _played() -> list[str]:
+    files = shipped()
+    real = {n for n, path in files.items() if "sources:" in path.read_text("utf-8")}
+    return sorted(n for i, n in enumerate(sorted(files)) if n in real or i % EVERY == 0)
+
+
+@pytest.mark.parametrize("name", _played())
 def test_every_shipped_outage_holds(name) -> None:
     """Class and action as expected; never a switch for A, C, D, G or H; and every text reads well aloud."""
     played = play(shipped()[name])
