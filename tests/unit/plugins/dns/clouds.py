@@ -4,8 +4,10 @@ has beside it (policies, twins, private zones, pages in between)."""
 from __future__ import annotations
 
 import asyncio
+import atexit
 import datetime
 import ipaddress
+import shutil
 import ssl
 import threading
 from functools import cache
@@ -43,6 +45,7 @@ def certificate() -> Path:
     plain = serialization.NoEncryption()
     text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     path = Path(mkdtemp(prefix="bcp-lab-tls-")) / "lab.pem"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
     path.write_bytes(text + signed.public_bytes(serialization.Encoding.PEM))
     return path
 

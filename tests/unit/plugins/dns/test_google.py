@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import functools
 import json
 import shlex
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -29,6 +30,7 @@ GIVEN = {"kind": "google", "project": PROJECT}
 PEOPLE = ("good", "reader", "ended", "unknown", "policy")
 
 
+@functools.cache
 def key():
     """The key of all service accounts of these tests: a text, and what checks its signatures."""
     from cryptography.hazmat.primitives import serialization
