@@ -85,9 +85,12 @@ def request(
     )
     if not rest_of:
         return wanted
-    from bcp.deeds.rest import again
+    from bcp.deeds.rest import again, kept_back
 
-    return again(app, rest_of, wanted)
+    found = again(app, rest_of, wanted)
+    if doubt := kept_back(app, rest_of):
+        render.warn(doubt)
+    return found
 
 
 def overrides(rules: list[str] | None, reason: str) -> dict[str, str]:

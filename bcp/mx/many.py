@@ -147,10 +147,10 @@ def _least(domains: int, host: Capabilities) -> float:
 
 
 def elsewhere(swaps: Sequence[Swap], hosts: Mapping[str, str]) -> bool:
-    """Is all that is in doubt at other hosts than what moved, and did something move? ``hosts``: by domain."""
+    """Did something move at a host where nothing is in doubt? Then what is in doubt at another (a host that died while
+    it was asked) holds up nobody: it stays with the run and is told. ``hosts``: by domain."""
     moved = {hosts[s.domain] for s in swaps if s.state in MOVED}
-    doubtful = {hosts[s.domain] for s in swaps if s.state is SwapState.UNKNOWN}
-    return bool(moved) and not moved & doubtful
+    return bool(moved - {hosts[s.domain] for s in swaps if s.state is SwapState.UNKNOWN})
 
 
 def doubted(swap: Swap, old: MxSet | None) -> Swap:
