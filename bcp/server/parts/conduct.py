@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bcp import registry
@@ -13,9 +13,9 @@ from bcp.engine.ending import Ending
 from bcp.engine.events import Progress
 from bcp.engine.runner import Runner
 from bcp.engine.store import RunView
-from bcp.incident.patience import PASSING, may_try_again, wait_s
+from bcp.incident.patience import PASSING, may_try_again, together, wait_s
 from bcp.incident.questions import ask
-from bcp.kernel.errors import BcpError, Permanent, Refused
+from bcp.kernel.errors import BcpError, InDoubt, Permanent, Refused
 from bcp.pages.words import words
 from bcp.pages.words.said import Said, because, said, written
 from bcp.pages.words.said import reason as reason_of
@@ -23,6 +23,7 @@ from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
 from bcp.server.parts.books import asks_first
+from bcp.server.parts.hinder import Hindrances
 from bcp.server.parts.ports import Performs, Tells
 from bcp.store.sqlite.book import Book
 
@@ -48,6 +49,8 @@ class Errand:
     initiator: str = ME
     begun: asyncio.Future[str] | None = None
     """Gets the run once it has begun, or what refuses it: a person waits for it."""
+    runs: list[str] = field(default_factory=list)
+    """The one that it began."""
 
     @property
     def name(self) -> str:
@@ -65,6 +68,11 @@ class Conductor:
         self.voided: Callable[[str, str, str], None] = lambda incident, playbook, parent: None
         """Hears that what was proposed or approved came to nothing, so that it may be proposed again. ``parent``: the
         run that it would have gone back from."""
+        self.put_off: Callable[[str, str, str], None] = lambda incident, playbook, parent: None
+        """Hears that what was proposed cannot begin until somebody mends something: it is proposed again later."""
+        self.hindrances = Hindrances(core.state, core.clock)
+        self._trying: set[tuple[str, str, bool]] = set()
+        """What is planned, or tried again, just now: one at a time of each is enough."""
 
     # -- starting ------------------------------------------------------------------------------------------------
 
@@ -134,10 +142,8 @@ class Conductor:
 
     async def _start(self, errand: Errand, plan: Plan) -> tuple[str, Ending]:
         _check(plan)
-        begun: list[str] = []
 
         def started(run_id: str) -> None:
-            begun.append(run_id)
             self._started(errand, run_id)
 
         try:
@@ -145,7 +151,7 @@ class Conductor:
                 plan, starter=errand.initiator, listener=self.listen, started=started, control=self.control
             )
         except Exception:  # a full disk: nobody works on the run any more, and it may be taken over
-            for run_id in begun:
+            for run_id in errand.runs:
                 self.runners.pop(run_id, None)
                 self.working.pop(run_id, None)
             raise
@@ -177,6 +183,19 @@ class Conductor:
     # -- what is refused -----------------------------------------------------------------------------------------
 
     async def _patiently(self, errand: Errand, work: Callable[[], Awaitable[T]], *, approved: bool = False) -> T | None:
+        key = (errand.name, errand.parent, errand.automatic)
+        if approved or errand.initiator != ME:
+            return await self._until(errand, work, approved=approved)
+        if key in self._trying:
+            return None
+        self._trying.add(key)
+        try:
+            return await self._until(errand, work)
+        finally:
+            if not errand.runs:  # else it was let go when the run began
+                self._trying.discard(key)
+
+    async def _until(self, errand: Errand, work: Callable[[], Awaitable[T]], *, approved: bool = False) -> T | None:
         """Do it; what is refused for a reason that can pass is tried again while it is wanted, and said once.
 
         ``None``: it was not done. A person who started it hears the refusal at once and decides. ``approved``: it is
@@ -185,7 +204,9 @@ class Conductor:
         attempt, told = 0, False
         while True:
             try:
-                return await work()
+                found = await work()
+                self.hindrances.clear(errand.name, errand.parent)
+                return found
             except BcpError as error:
                 void = approved and errand.initiator == ME and error.rule in OF_THE_PLAN
                 again = errand.initiator == ME and may_try_again(error) and not void
@@ -200,7 +221,8 @@ class Conductor:
             attempt += 1
             if not self._wanted(errand):
                 await self._note(errand, "given_up", text="it is not wanted any more", rule="not-wanted")
-                self.voided(errand.incident, errand.name, "")
+                self.hindrances.clear(errand.name, errand.parent)
+                self.voided(errand.incident, errand.name, errand.parent)
                 return None
 
     def _wanted(self, errand: Errand) -> bool:
@@ -209,20 +231,39 @@ class Conductor:
 
     async def _refused(self, errand: Errand, error: BcpError, *, again: bool, told: bool) -> bool:
         """Say it; True when that is the end."""
-        if not again or not told:
+        limit = errand.automatic and error.rule == "automatic-limit"
+        mine = errand.initiator == ME and not errand.runs and not limit and (again or error.rule not in OF_THE_PLAN)
+        new = self.hindrances.hinder(errand.name, errand.parent, error) if mine else True
+        later = mine and not again and not isinstance(error, InDoubt)
+        if new and (not again or not told):
             kind = "refused" if isinstance(error, Refused) else "run_failed"
-            await self._note(errand, kind, text=error.message, hint=error.hint, rule=error.rule, again=again)
+            data = {"text": error.message, "hint": error.hint, "rule": error.rule, "again": again}
+            await self._note(errand, kind, **data, **({"later": True} if later else {}))
+        if later:
+            self.put_off(errand.incident, errand.name, errand.parent)
         if errand.begun is not None and not errand.begun.done():
             errand.begun.set_exception(error)
             return True
-        if errand.automatic and error.rule == "automatic-limit":
+        if limit:
             self.propose(errand.incident, errand.loaded)  # a person may
             return True
-        if not again:
-            await self._tell(errand.incident, said("ask.notice.cannot", name=errand.name, why=because(error)))
-        elif not told:
-            await self._tell(errand.incident, said("ask.notice.not-yet", name=errand.name, why=because(error)))
+        if new and not (again and told):
+            key = "ask.notice.not-yet" if again else "ask.notice.cannot"
+            await self._tell(errand.incident, said(key, name=errand.name, why=because(error)))
         return not again
+
+    async def cannot(self, incident: str, playbook: str, parent: str, error: BcpError) -> None:
+        """It cannot even be planned: its file is broken, say. Told once, shown until it is over."""
+        if not self.hindrances.hinder(playbook, parent, error):
+            return
+        data = {"text": error.message, "hint": error.hint, "rule": error.rule, "again": True}
+        await self.core.do(lambda b: b.note("refused", incident, "bcp", playbook=playbook, **data))
+        self.core.changed()
+        await self._tell(incident, said("ask.notice.not-yet", name=playbook, why=because(error)))
+
+    def turned(self, *, back: bool) -> None:
+        """The service is well again (``back``), or down: what was in the way of the other direction is over."""
+        self.hindrances.turned(back=back)
 
     async def _note(self, errand: Errand, kind: str, **data: Any) -> None:
         await self.core.do(lambda b: b.note(kind, errand.incident, "bcp", playbook=errand.name, **data))
@@ -262,6 +303,9 @@ class Conductor:
 
     def _started(self, errand: Errand, run_id: str) -> None:
         incident = errand.incident
+        errand.runs.append(run_id)
+        self._trying.discard((errand.name, errand.parent, errand.automatic))
+        self.hindrances.clear(errand.name, errand.parent)
         if errand.begun is not None and not errand.begun.done():
             errand.begun.set_result(run_id)
         task = asyncio.current_task()
@@ -357,4 +401,4 @@ def _check(plan: Plan) -> None:
     refusals = [r for _, r in plan.refusals()]
     if refusals:
         first = next((r for r in refusals if r.rule not in PASSING), refusals[0])
-        raise Refused("; ".join(r.message for r in refusals[:3]), rule=first.rule, hint=first.hint)
+        raise Refused("; ".join(together(r.message for r in refusals)[:3]), rule=first.rule, hint=first.hint)
