@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from bcp.store.files.hindrance import Hindrance
 
+_BY_ITSELF = re.compile(r"(Nothing was changed\. )?\b(Plan|Try) again[^.]*\.?")
+"""Advice of which nothing is left to do: it is planned again by itself."""
 OLD_S = 3_600.0
 """What was written longer ago is of a daemon that is gone: one that lives tries again every minute."""
 
@@ -23,5 +26,6 @@ def hindered(found: Iterable[Hindrance], state: str, now: float) -> str:
 def sentence(h: Hindrance) -> str:
     """What is in the way, and what to do."""
     what = f"the way back of {h.parent} from being proposed" if h.parent else f"{h.playbook} from starting"
-    hint = f" {h.hint.rstrip('. ')}." if h.hint else ""
-    return f"mend what keeps {what}: {h.text.rstrip('. ')}.{hint} It is tried again by itself"
+    hint = _BY_ITSELF.sub("", h.hint).strip(" .")
+    more = f" {hint}." if hint else ""
+    return f"mend what keeps {what}: {h.text.rstrip('. ')}.{more} It is tried again by itself"

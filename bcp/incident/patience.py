@@ -59,7 +59,7 @@ def together(messages: Iterable[str]) -> list[str]:
     for message in messages:
         of = _OF_A_DOMAIN.fullmatch(message)
         found.setdefault(of[2] if of else message, []).extend([of[1]] if of else [])
-    return [f"{_some(names)}: {text}" if names else text for text, names in found.items()]
+    return [f"{_some(list(dict.fromkeys(names)))}: {text}" if names else text for text, names in found.items()]
 
 
 def _some(names: list[str]) -> str:

@@ -42,8 +42,8 @@ class Actor:
         """By incident: playbooks that were proposed in its present stretch, and whether the decision time was over."""
         self._said: set[tuple[str, str]] = set()
         self._back_asked: dict[str, float] = {}
-        self._later: dict[tuple[str, str, str], float] = {}
-        """By incident, playbook and the run that it goes back from: when what was put off is tried again."""
+        self._later: dict[tuple[str, str, str], tuple[float, float]] = {}
+        """By incident, playbook and the run that it goes back from: since when it is put off, and until when."""
 
     @property
     def app(self) -> App:
@@ -61,14 +61,15 @@ class Actor:
         made = self._proposed.get(incident, set())
         made -= {(playbook, False), (playbook, True)}
 
-    def put_off(self, incident: str, playbook: str, parent: str = "") -> None:
-        """What was proposed cannot begin until somebody mends something: it is tried again in a moment."""
-        self._later[incident, playbook, parent] = self.clock.now() + LATER_S
+    def put_off(self, incident: str, playbook: str, parent: str = "", after: float = LATER_S) -> None:
+        """What was proposed cannot begin until somebody mends something, or failed: it is tried again after a while."""
+        now = self.clock.now()
+        self._later[incident, playbook, parent] = (now, now + after)
 
     def _comes_again(self, incident: str, playbook: str, parent: str = "") -> bool:
         """Was it put off, and is it its time now?"""
-        when = self._later.get((incident, playbook, parent))
-        return when is not None and not 0.0 < when - self.clock.now() <= LATER_S  # more: the clock was set back
+        since, until = self._later.get((incident, playbook, parent), (0.0, float("inf")))
+        return not since <= self.clock.now() < until  # before it was put off: the clock was set back
 
     def _turned(self, *, back: bool) -> None:
         """What was in the way of the other direction is in nobody's way now."""
@@ -155,7 +156,7 @@ class Actor:
             if why:
                 await self._once(current, "not_automatic", f"{name} does not start by itself: {why}")
                 mode = "ask"
-        if not self._later.pop((current.id, name, ""), 0.0):
+        if not self._later.pop((current.id, name, ""), None):
             await self._propose(current, name, mode, found)
         self.runs.propose(current.id, loaded, automatic=mode == "auto")
 
@@ -238,7 +239,7 @@ class Actor:
         name, asked = recovery.playbook, self.clock.now() - self._back_asked.get(view.id, 0.0)
         if 0.0 <= asked < BACK_AGAIN_S and not self._comes_again(current.id, name, view.id):
             return  # less than 0: the clock was set back
-        again = self._later.pop((current.id, name, view.id), 0.0)
+        again = self._later.pop((current.id, name, view.id), None)
         self._back_asked[view.id] = self.clock.now()
         loaded = await self._load(current.id, name, view.id)
         if loaded is None:

@@ -7,6 +7,9 @@ from typing import Any
 
 from bcp.engine.runner import nodes_of
 from bcp.engine.store import RunView
+from bcp.incident.patience import PASSING, together
+from bcp.kernel.errors import Refused
+from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
 from bcp.wiring import App
 
@@ -50,3 +53,11 @@ def turns_of(app: App, view: RunView, step: str, approvers: frozenset[str]) -> l
         left -= set(mine)
         out.append(mine)
     return [*out, *([sorted(left)] if left else [])]
+
+
+def check(plan: Plan) -> None:
+    """Raises ``Refused`` for what speaks against a plan; by a rule that lasts, where there is one."""
+    refusals = [r for _, r in plan.refusals()]
+    if refusals:
+        first = next((r for r in refusals if r.rule not in PASSING), refusals[0])
+        raise Refused("; ".join(together(r.message for r in refusals)[:3]), rule=first.rule, hint=first.hint)

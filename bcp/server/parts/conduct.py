@@ -13,7 +13,7 @@ from bcp.engine.ending import Ending
 from bcp.engine.events import Progress
 from bcp.engine.runner import Runner
 from bcp.engine.store import RunView
-from bcp.incident.patience import PASSING, may_try_again, together, wait_s
+from bcp.incident.patience import may_try_again, wait_s
 from bcp.incident.questions import ask
 from bcp.kernel.errors import BcpError, InDoubt, Permanent, Refused
 from bcp.pages.words import words
@@ -22,7 +22,7 @@ from bcp.pages.words.said import reason as reason_of
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
-from bcp.server.parts.books import asks_first
+from bcp.server.parts.books import asks_first, check
 from bcp.server.parts.hinder import Hindrances
 from bcp.server.parts.ports import Performs, Tells
 from bcp.store.sqlite.book import Book
@@ -32,6 +32,8 @@ ME = "bcp-serve"
 """Who starts runs that nobody started."""
 OF_THE_PLAN = frozenset({"plan-expired", "plan-stale", "plan-used"})
 """Rules that say no to one very plan. A fresh plan passes them; the one that people said yes to never will."""
+FAILED_AGAIN_S = 300.0
+"""A way back that people said yes to and that failed is asked about again after this time."""
 STOP_S = 30.0
 """How long a daemon that ends waits for the steps that its runs are in."""
 
@@ -68,7 +70,7 @@ class Conductor:
         self.voided: Callable[[str, str, str], None] = lambda incident, playbook, parent: None
         """Hears that what was proposed or approved came to nothing, so that it may be proposed again. ``parent``: the
         run that it would have gone back from."""
-        self.put_off: Callable[[str, str, str], None] = lambda incident, playbook, parent: None
+        self.put_off: Callable[..., None] = lambda incident, playbook, parent, after=0.0: None
         """Hears that what was proposed cannot begin until somebody mends something: it is proposed again later."""
         self.hindrances = Hindrances(core.state, core.clock)
         self._trying: set[tuple[str, str, bool]] = set()
@@ -137,11 +139,11 @@ class Conductor:
         made = await self.deeds.plan(
             e.loaded, automatic=e.automatic, initiator=e.initiator, parent=e.parent, domains=e.domains
         )
-        _check(made)
+        check(made)
         return made
 
     async def _start(self, errand: Errand, plan: Plan) -> tuple[str, Ending]:
-        _check(plan)
+        check(plan)
 
         def started(run_id: str) -> None:
             self._started(errand, run_id)
@@ -256,9 +258,8 @@ class Conductor:
         """It cannot even be planned: its file is broken, say. Told once, shown until it is over."""
         if not self.hindrances.hinder(playbook, parent, error):
             return
-        data = {"text": error.message, "hint": error.hint, "rule": error.rule, "again": True}
-        await self.core.do(lambda b: b.note("refused", incident, "bcp", playbook=playbook, **data))
-        self.core.changed()
+        data = {"playbook": playbook, "text": error.message, "hint": error.hint, "rule": error.rule, "again": True}
+        await self.core.do(lambda b: b.note("refused", incident, "bcp", **data))
         await self._tell(incident, said("ask.notice.not-yet", name=playbook, why=because(error)))
 
     def turned(self, *, back: bool) -> None:
@@ -291,6 +292,9 @@ class Conductor:
         if parent and status == "done":
             await self.deeds.end_parent(parent, run_id, ME, listener=self.listen)
         elif status not in {"done", "stopped", "holding"}:
+            if parent and status == "failed":
+                self.hindrances.hinder(playbook, parent, Permanent(reason, rule=ending.rule))
+                self.put_off(incident, playbook, parent, FAILED_AGAIN_S)
             await self._tell(incident, ended_badly(run_id, status, reason, ending.rule))
 
     async def _early_end(self, errand: Errand, run_id: str, ending: Ending) -> None:
@@ -394,11 +398,3 @@ def ended_badly(run: str, status: str, why: str, rule: str) -> Said:
     if not why:
         return said("ask.notice.run-bare", run=run, status=word)
     return said("ask.notice.run", run=run, status=word, why=reason_of(why, rule))
-
-
-def _check(plan: Plan) -> None:
-    """Raises ``Refused`` for what speaks against a plan; by a rule that lasts, where there is one."""
-    refusals = [r for _, r in plan.refusals()]
-    if refusals:
-        first = next((r for r in refusals if r.rule not in PASSING), refusals[0])
-        raise Refused("; ".join(together(r.message for r in refusals)[:3]), rule=first.rule, hint=first.hint)

@@ -16,11 +16,11 @@ from bcp.contracts.store import RunCard
 from bcp.engine.events import Progress
 from bcp.engine.runner import Ending
 from bcp.incident import questions
-from bcp.incident.hindrance import hindered
+from bcp.incident.hindrance import hindered, sentence
 from bcp.incident.patience import wait_s
 from bcp.kernel.errors import Invalid, Permanent, Refused, StorageError, Transient
-from bcp.server.parts.conduct import ME, Conductor
-from bcp.store.files.hindrance import read_hindrances
+from bcp.server.parts.conduct import FAILED_AGAIN_S, ME, Conductor
+from bcp.store.files.hindrance import Hindrance, read_hindrances
 
 NAME = "exchange-inbound-outage"
 
@@ -196,6 +196,24 @@ def test_what_somebody_must_mend_is_put_off_told_once_and_shown(tmp_path, troubl
     assert len(w.speaker.told) == 3
 
 
+@pytest.mark.parametrize(("status", "again"), [("failed", True), ("aborted", False)])
+def test_a_way_back_that_failed_is_asked_about_again_once_it_was_looked_at(tmp_path, status, again) -> None:
+    """Nobody has to wait for an hour for what is mended in a minute; a no stands."""
+    w = World(tmp_path, [plan()], [Ending(status, 1, "the token has ended", "", "")])
+    off: list[Any] = []
+    w.conductor.put_off = lambda *what: off.append(what)
+    w.core.found = HEALTHY
+    w.go(parent="run-0")
+    assert off == ([(w.incident, NAME, "run-0", FAILED_AGAIN_S)] if again else [])
+    assert ("the token has ended" in hindered(read_hindrances(tmp_path), "healthy", w.core.clock.now())) is again
+
+
+@pytest.mark.parametrize("hint", ["Nothing was changed. Plan again when that is mended.", "Try again in a moment."])
+def test_nobody_is_told_to_do_what_is_done_by_itself(hint) -> None:
+    told = sentence(Hindrance(0.0, "back", "", "the key has ended", hint, ""))
+    assert told == "mend what keeps back from starting: the key has ended. It is tried again by itself"
+
+
 def test_a_yes_to_a_void_plan_and_what_a_person_starts_hinder_nothing(tmp_path) -> None:
     """The one is asked anew at once, the other was told to whoever started it."""
     off: list[Any] = []
@@ -231,7 +249,8 @@ def test_a_way_back_that_was_not_wanted_for_a_while_is_asked_about_at_once_when_
 
 def test_a_thousand_domains_with_one_dead_credential_have_one_reason(tmp_path) -> None:
     """One sentence, and not a few of the same."""
-    said = [("mx", Refusal("dns.unreadable", f"d{i}.test: the token has ended", "renew it")) for i in range(1000)]
+    dead = [Refusal("dns.unreadable", f"d{i}.test: the token has ended", "renew it") for i in range(1000)]
+    said = [("mx", r) for r in (dead[0], *dead)]
     w = World(tmp_path, [SimpleNamespace(refusals=lambda: said), plan()])
     w.go()
     assert w.core.last("refused")["text"] == "d0.test, d1.test, d2.test and 997 more: the token has ended"
