@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from bcp.store.files.hindrance import Hindrance
 
-_BY_ITSELF = re.compile(r"(Nothing was changed\. )?\b(Plan|Try) again[^.]*\.?")
+_BY_ITSELF = re.compile(
+    r"(Nothing was changed\. )?\b(Plan|Try) again[^.]*\.?|A server that is silent may answer in a moment:[^.]*\.?"
+)
 """Advice of which nothing is left to do: it is planned again by itself."""
 OLD_S = 3_600.0
 """What was written longer ago is of a daemon that is gone: one that lives tries again every minute."""

@@ -208,7 +208,14 @@ def test_a_way_back_that_failed_is_asked_about_again_once_it_was_looked_at(tmp_p
     assert ("the token has ended" in hindered(read_hindrances(tmp_path), "healthy", w.core.clock.now())) is again
 
 
-@pytest.mark.parametrize("hint", ["Nothing was changed. Plan again when that is mended.", "Try again in a moment."])
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "Nothing was changed. Plan again when that is mended.",
+        "Try again in a moment.",
+        "A server that is silent may answer in a moment: try again, or see its log.",
+    ],
+)
 def test_nobody_is_told_to_do_what_is_done_by_itself(hint) -> None:
     told = sentence(Hindrance(0.0, "back", "", "the key has ended", hint, ""))
     assert told == "mend what keeps back from starting: the key has ended. It is tried again by itself"
