@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from bcp import registry
@@ -15,7 +16,7 @@ from bcp.engine.runner import Runner
 from bcp.engine.store import RunView
 from bcp.incident.patience import may_try_again, wait_s
 from bcp.incident.questions import ask
-from bcp.kernel.errors import BcpError, InDoubt, Permanent, Refused
+from bcp.kernel.errors import BcpError, InDoubt, Permanent, Refused, StorageError
 from bcp.pages.words import words
 from bcp.pages.words.said import Said, because, said, written
 from bcp.pages.words.said import reason as reason_of
@@ -95,16 +96,8 @@ class Conductor:
     ) -> None:  # fmt: skip
         """Plan (unless there is one) and run, to the end.
         What is refused is noted and told; what can pass is tried again."""
-        errand = Errand(
-            incident=incident,
-            loaded=loaded,
-            automatic=automatic,
-            parent=parent,
-            domains=domains,
-            initiator=initiator,
-            begun=begun,
-        )
-        await self._go(errand, plan)
+        errand = Errand(incident=incident, loaded=loaded, automatic=automatic, parent=parent, domains=domains)
+        await self._go(replace(errand, initiator=initiator, begun=begun), plan)
 
     async def begin(self, plan: Plan, starter: str) -> str:
         """Start a plan that a person has seen; returns its run once it has begun.
@@ -237,12 +230,13 @@ class Conductor:
         mine = errand.initiator == ME and not errand.runs and not limit and (again or error.rule not in OF_THE_PLAN)
         new = self.hindrances.hinder(errand.name, errand.parent, error) if mine else True
         later = mine and not again and not isinstance(error, InDoubt)
-        if new and (not again or not told):
-            kind = "refused" if isinstance(error, Refused) else "run_failed"
-            data = {"text": error.message, "hint": error.hint, "rule": error.rule, "again": again}
-            await self._note(errand, kind, **data, **({"later": True} if later else {}))
         if later:
             self.put_off(errand.incident, errand.name, errand.parent)
+        if new and not (again and told):
+            kind, more = "refused" if isinstance(error, Refused) else "run_failed", {"later": True} if later else {}
+            data = {"text": error.message, "hint": error.hint, "rule": error.rule, "again": again, **more}
+            with suppress(StorageError):  # a full disk is no reason to tell nobody
+                await self._note(errand, kind, **data)
         if errand.begun is not None and not errand.begun.done():
             errand.begun.set_exception(error)
             return True

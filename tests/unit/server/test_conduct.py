@@ -231,6 +231,19 @@ def test_a_yes_to_a_void_plan_and_what_a_person_starts_hinder_nothing(tmp_path) 
     assert off == [] and read_hindrances(tmp_path) == [] and len(w.speaker.told) == 2
 
 
+def test_a_full_disk_is_told_and_tried_again_although_it_cannot_be_written_down(tmp_path, monkeypatch) -> None:
+    """The log alone said it, and nobody was asked again in this outage."""
+    w, off = World(tmp_path, [StorageError("the disk is full")]), list[Any]()
+    w.conductor.put_off = lambda *what: off.append(what)
+
+    def note(*_: Any, **__: Any) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(type(w.core.book), "note", note)
+    w.go()
+    assert off == [(w.incident, NAME, "")] and len(w.speaker.told) == 1 and "the disk is full" in w.speaker.told[0][1]
+
+
 def test_the_same_way_back_is_tried_by_one_and_not_by_two(tmp_path) -> None:
     """It is proposed once more each hour, while the first proposal is still tried."""
     w = World(tmp_path, [DEAD, DEAD, plan()], [DONE])
