@@ -174,7 +174,7 @@ def told(swaps: Sequence[Swap]) -> str:
     """How each domain ended, the first five; each reason once."""
     ends: dict[str, list[str]] = {}
     for swap in swaps[:5]:
-        ends.setdefault(f"{swap.state}: {swap.message}", []).append(swap.domain)
+        ends.setdefault(f"{swap.state}: {swap.message.rstrip('.')}", []).append(swap.domain)
     said = [f"{d[0]}: {end}" + (f"; the same: {', '.join(d[1:])}" if d[1:] else "") for end, d in ends.items()]
     return "; ".join(said) + (f"; and {len(swaps) - 5} more" if len(swaps) > 5 else "")
 

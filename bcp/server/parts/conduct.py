@@ -13,17 +13,16 @@ from bcp.contracts.store import RunQuery
 from bcp.engine.ending import Ending
 from bcp.engine.events import Progress
 from bcp.engine.runner import Runner
+from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.incident.patience import may_try_again, wait_s
 from bcp.incident.questions import ask
 from bcp.kernel.errors import BcpError, InDoubt, Permanent, Refused, StorageError
-from bcp.pages.words import words
-from bcp.pages.words.said import Said, because, said, written
-from bcp.pages.words.said import reason as reason_of
+from bcp.pages.words.said import because, said, written
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
-from bcp.server.parts.books import asks_first, check
+from bcp.server.parts.books import asks_first, check, ended_badly
 from bcp.server.parts.hinder import Hindrances
 from bcp.server.parts.ports import Performs, Tells
 from bcp.store.sqlite.book import Book
@@ -221,8 +220,12 @@ class Conductor:
                 return None
 
     def _wanted(self, errand: Errand) -> bool:
-        """Does the outage go on (or, for a way back, is it still over)?"""
-        return (self.core.seen().state == "down") != bool(errand.parent)
+        """Does the outage go on (or, for a way back, is it still over, and something there to go back from)?"""
+        return (self.core.seen().state == "down") != bool(errand.parent) and not self._over(errand.parent)
+
+    def _over(self, run: str) -> bool:
+        """Has this run ended, by whomever?"""
+        return bool(run) and any(c.id == run for c in self.core.app.running.cards(RunQuery(status=FINAL)))
 
     async def _refused(self, errand: Errand, error: BcpError, *, again: bool, told: bool) -> bool:
         """Say it; True when that is the end."""
@@ -259,6 +262,9 @@ class Conductor:
     def turned(self, *, back: bool) -> None:
         """The service is well again (``back``), or down: what was in the way of the other direction is over."""
         self.hindrances.turned(back=back)
+        for one in self.hindrances.all:
+            if self._over(one.parent):
+                self.hindrances.clear(one.playbook, one.parent)
 
     async def _note(self, errand: Errand, kind: str, **data: Any) -> None:
         await self.core.do(lambda b: b.note(kind, errand.incident, "bcp", playbook=errand.name, **data))
@@ -383,12 +389,3 @@ class Conductor:
             await asyncio.wait(tasks, timeout=0.5)
         for task in tasks:
             task.cancel()  # what it claimed is in doubt, as after a kill; the next daemon goes on with it
-
-
-def ended_badly(run: str, status: str, why: str, rule: str) -> Said:
-    """What the people on call are told of a run that did not do what it was for."""
-    key = f"ask.run.{status}"
-    word = said(key) if key in words().texts else status
-    if not why:
-        return said("ask.notice.run-bare", run=run, status=word)
-    return said("ask.notice.run", run=run, status=word, why=reason_of(why, rule))

@@ -244,6 +244,21 @@ def test_a_full_disk_is_told_and_tried_again_although_it_cannot_be_written_down(
     assert off == [(w.incident, NAME, "")] and len(w.speaker.told) == 1 and "the disk is full" in w.speaker.told[0][1]
 
 
+def test_what_somebody_went_back_from_by_hand_is_not_tried_again_nor_spoken_of(tmp_path) -> None:
+    """`bcp failback` at another terminal: nothing is in the way any more, whatever the last try said."""
+    w = World(tmp_path, [DENIED, DEAD])
+    w.core.found = HEALTHY
+    w.go(parent="run-0")
+    w.conductor.turned(back=True)
+    assert len(read_hindrances(tmp_path)) == 1
+    w.core.running.all = [RunCard("run-0", "done")]
+    w.conductor.turned(back=True)
+    assert read_hindrances(tmp_path) == []
+    w.go(parent="run-0")
+    assert len(w.deeds.asked) == 2 and w.core.last("given_up")["rule"] == "not-wanted"
+    assert read_hindrances(tmp_path) == []
+
+
 def test_the_same_way_back_is_tried_by_one_and_not_by_two(tmp_path) -> None:
     """It is proposed once more each hour, while the first proposal is still tried."""
     w = World(tmp_path, [DEAD, DEAD, plan()], [DONE])
