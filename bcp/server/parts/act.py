@@ -83,11 +83,14 @@ class Actor:
         try:
             return self.app.playbooks.load(playbook)
         except BcpError as error:
-            self.put_off(incident, playbook, parent)
-            cannot = getattr(self.runs, "cannot", None)
-            if cannot is not None:
-                await cannot(incident, playbook, parent, error)
+            await self._cannot(incident, playbook, parent, error)
             return None
+
+    async def _cannot(self, incident: str, playbook: str, parent: str, error: BcpError) -> None:
+        self.put_off(incident, playbook, parent)
+        cannot = getattr(self.runs, "cannot", None)  # fakes may know nothing of it
+        if cannot is not None:
+            await cannot(incident, playbook, parent, error)
 
     # -- what is seen --------------------------------------------------------------------------------------------
 
@@ -233,21 +236,25 @@ class Actor:
             await self._propose_back(current, view)
 
     async def _propose_back(self, current: Incident, view: RunView) -> None:
-        recovery = loads(view.plan["playbook_text"]).book.recovery
+        try:
+            recovery = loads(view.plan["playbook_text"]).book.recovery
+        except BcpError as error:  # written for another version: it holds up no other run
+            return await self._cannot(current.id, str(view.plan.get("playbook")), view.id, error)
         if recovery is None:
-            return
+            return None
         name, asked = recovery.playbook, self.clock.now() - self._back_asked.get(view.id, 0.0)
         if 0.0 <= asked < BACK_AGAIN_S and not self._comes_again(current.id, name, view.id):
-            return  # less than 0: the clock was set back
+            return None  # less than 0: the clock was set back
         again = self._later.pop((current.id, name, view.id), None)
         self._back_asked[view.id] = self.clock.now()
         loaded = await self._load(current.id, name, view.id)
         if loaded is None:
-            return
+            return None
         if not again:
             text = f"{self.app.settings.service} is well again; {name} is proposed for {view.id}"
             await self._note_back(current.id, view.id, text)
         self.runs.propose(current.id, loaded, parent=view.id, domains=kept_domains(view))
+        return None
 
     async def _note_back(self, incident: str, run: str, text: str) -> None:
         await self.core.do(lambda b: b.note("failback_proposed", incident, "bcp", run=run, text=text))

@@ -229,6 +229,7 @@ def held(name: str = "r1", uses: str = "dns.mx.switch", text: str = "") -> Any:
     """A run that holds."""
     plan = {
         "steps": [{"id": "mx", "uses": uses}],
+        "playbook": NAME,
         "playbook_text": text or playbook(NAME).document.text,
         "domains": ["corp.test"],
     }
@@ -317,8 +318,9 @@ def test_a_way_back_whose_file_is_broken_is_said_and_tried_again(tmp_path) -> No
     w.see(BACK)
     assert [(s[1], s[2]) for s in said] == [("exchange-failback", "r1"), ("exchange-failback", "r2")]
     broken[0] = False
+    w.runs.held.insert(0, held("r0", text="version: 99"))
     w.see(BACK)
-    assert w.runs.proposed == []
+    assert w.runs.proposed == [] and said[-1][2] == "r0", "what an old run has cannot be read, and holds up nobody"
     w.core.clock.wall += LATER_S
     w.see(BACK)
     assert [p[3] for p in w.runs.proposed] == ["r1", "r2"]
