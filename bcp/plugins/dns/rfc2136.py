@@ -66,16 +66,16 @@ def policy(settings: Rfc2136Settings, zones: Mapping[str, str], /) -> str:
     out.append("zone:")
     for zone in by_zone:
         out += [f"  - domain: {zone}", f"    acl: [bcp-mx-{zone}]"]
-    out += ["", "# PowerDNS: this key may change the zone, all of it unless the script below says less"]
+    out += ["", "# PowerDNS: the key for the zone; without the script below, for all of it"]
     out += [f"pdnsutil add-meta {zone} TSIG-ALLOW-DNSUPDATE {key}" for zone in by_zone]
-    out += ["", "-- PowerDNS, a file that pdns.conf names: lua-dnsupdate-policy-script=/etc/powerdns/bcp.lua"]
-    out += ["-- It alone decides then, for every zone and key: what you need beside it, write above the last line."]
-    quoted = ", ".join(f'"{n}."' for n in sorted(zones))
-    out.append(f"local names = {{{quoted}}}")
+    out += ["", "-- PowerDNS: a file of its own, which pdns.conf names:"]
+    out += ["-- lua-dnsupdate-policy-script=/etc/powerdns/bcp.lua"]
     out += [
-        "function updatepolicy(input)",
-        f'  if input:getTsigName() == newDN("{key}.") and input:getQType() == pdns.MX then',
+        "-- It alone decides then, for every zone and key: what you need beside it,",
+        "-- write above its last line.",
     ]
+    out += ["local names = {", *(f'  "{n}.",' for n in sorted(zones)), "}", "function updatepolicy(input)"]
+    out += [f'  local ours = input:getTsigName() == newDN("{key}.")', "  if ours and input:getQType() == pdns.MX then"]
     out += ["    for _, name in ipairs(names) do", "      if input:getQName() == newDN(name) then return true end"]
     out += ["    end", "  end", "  return false", "end"]
     return "\n".join(out) + "\n"
