@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from bcp.kernel.errors import GateClosed, Invalid, Refused, StorageError
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
+    from bcp.contracts.action import Refusal
     from bcp.deeds.plan import PlanRequest
     from bcp.mx.forecast import Forecast
     from bcp.plan.model import Plan, PlannedStep
@@ -85,9 +87,12 @@ def request(
     )
     if not rest_of:
         return wanted
-    from bcp.deeds.rest import again
+    from bcp.deeds.rest import again, kept_back
 
-    return again(app, rest_of, wanted)
+    found = again(app, rest_of, wanted)
+    if doubt := kept_back(app, rest_of):
+        render.warn(doubt)
+    return found
 
 
 def overrides(rules: list[str] | None, reason: str) -> dict[str, str]:
@@ -218,7 +223,7 @@ def describe(made: Plan) -> str:
     refused = made.refusals()
     if refused:
         lines += ["", render.paint(f"Refused: {len(refused)} rule(s) say no", "bad")]
-        for step, refusal in refused:
+        for step, refusal in _each_once(refused):
             lines.append(render.wrap(f"{said_by(step, refusal)} [{refusal.rule}]", "    ", "  x "))
             if refusal.hint:
                 lines.append(render.wrap(refusal.hint, "    ", "    "))
@@ -227,6 +232,16 @@ def describe(made: Plan) -> str:
                     render.wrap(f"If you know better: --override {refusal.rule} --reason '...'", "    ", "    ")
                 )
     return "\n".join(lines)
+
+
+def _each_once(refused: list[tuple[str, Refusal]]) -> list[tuple[str, Refusal]]:
+    """Each reason once, with the first domains that it is said of: a dead credential is one, and no thousand lines."""
+    from bcp.incident.patience import together
+
+    alike: dict[tuple[str, Refusal], list[str]] = {}
+    for step, refusal in refused:
+        alike.setdefault((step, replace(refusal, message="")), []).append(refusal.message)
+    return [(step, replace(r, message=text)) for (step, r), texts in alike.items() for text in together(texts)]
 
 
 def forecast_text(found: Forecast | None) -> str:
@@ -292,5 +307,7 @@ def _would(step: PlannedStep) -> str:
 
 
 def _notes(made: Plan) -> list[str]:
-    seen = dict.fromkeys(n for s in made.steps if s.would == "run" for n in s.notes)
+    from bcp.incident.patience import together
+
+    seen = dict.fromkeys(n for s in made.steps if s.would == "run" for n in together(s.notes))
     return [render.wrap(n, "    ", "  - ") for n in seen]

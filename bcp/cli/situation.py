@@ -39,6 +39,8 @@ def situation(
 ) -> Situation:
     """What the files say now. ``cards``: see ``unfinished``; ``view``: the newest run, which may wait for people and
     may have looked itself; ``last``: see ``last_move``; ``stuck``: a run that is under way and that nobody works on."""
+    from bcp.incident.hindrance import hindered
+    from bcp.store.files.hindrance import read_hindrances
     from bcp.store.files.look import read_look
 
     at, seen = _seen(state)
@@ -79,6 +81,7 @@ def situation(
         asked_until=float(gate.get("deadline", 0.0)),
         asked_people=tuple(gate.get("approvers", ())),
         asked_deed=asks is not None and asks.asks_for_deed,
+        hindered=hindered(read_hindrances(state), str(seen.get("state") or ""), now),
         stuck=stuck,
     )
 
@@ -97,6 +100,7 @@ def data(s: Situation) -> dict[str, Any]:
     return {
         "sentence": sentence(s),
         "next": next_step(s),
+        "hindered": s.hindered,
         "service": s.service,
         "state": s.state,
         "since": iso(s.since),

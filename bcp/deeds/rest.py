@@ -8,7 +8,7 @@ from typing import Any
 from bcp.deeds.left import left_now
 from bcp.deeds.plan import PlanRequest, make
 from bcp.deeds.who import RUN, Ground, Who
-from bcp.engine.left import to_try
+from bcp.engine.left import headline, to_try, unknown_hint
 from bcp.kernel.errors import Invalid, Refused
 from bcp.plan.model import Plan
 from bcp.wiring import App
@@ -34,6 +34,12 @@ def again(app: App, run: str, wanted: PlanRequest) -> PlanRequest:
     if view.plan["kind"] != "real":
         raise Refused(f"{view.id} is an exercise: it left no real mail", rule="drill", hint="Name a real run.")
     free = to_try(left_now(runs, view))
+    if not free and view.state.doubtful():
+        raise Refused(
+            f"nobody knows yet what {view.id} has moved: it is in doubt",
+            rule="nothing-left",
+            hint=f"bcp resume {view.id} asks its DNS host once more; what surely did not move can be tried then.",
+        )
     if not free:
         raise Refused(f"{view.id} left no domain to try again", rule="nothing-left", hint=f"bcp status {view.id}")
     wrong = [d for d in wanted.domains if d not in free]
@@ -47,6 +53,16 @@ def again(app: App, run: str, wanted: PlanRequest) -> PlanRequest:
         domains=tuple(wanted.domains) or free,
         parent=wanted.parent or str(view.plan.get("parent") or ""),
     )
+
+
+def kept_back(app: App, run: str) -> str:
+    """What a run for the rest leaves alone, because nobody knows where its mail goes, with what to do; empty: all of
+    it is certain."""
+    runs = app.running.runs
+    view = runs.view(runs.find(run))
+    left = left_now(runs, view)
+    doubtful = headline([x for x in left if not x.known], len(view.plan["domains"]))
+    return f"{doubtful}, left alone. {unknown_hint(view, left)}" if doubtful else ""
 
 
 def _text(value: Any) -> str:

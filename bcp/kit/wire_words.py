@@ -20,6 +20,9 @@ _SAID = (
     (r"Exceeded \d+ redirects|OIDC Discovery: 30\d", f"it sends us elsewhere; {BETWEEN}"),
     (r"Tunnel connection failed: 407|Proxy Authentication Required", "a proxy in between asks for a password"),
     (r"ClientPayloadError|ContentEncodingError", "its answer is cut short or cannot be unpacked"),
+    (r"(?i)\b(?:read|connect|connection|handshake operation) time(?:d |-)?out", "it did not answer in time"),
+    (r"(?i)connection reset|connection aborted|EOF occurred|UNEXPECTED_EOF", "it broke the connection off"),
+    (r"(?i)network is unreachable|no route to host", "no way leads there from here"),
 )
 UNTRUSTED = "certificate is not trusted"
 """What stands in these words where TLS was refused for the certificate."""

@@ -147,10 +147,10 @@ def _least(domains: int, host: Capabilities) -> float:
 
 
 def elsewhere(swaps: Sequence[Swap], hosts: Mapping[str, str]) -> bool:
-    """Is all that is in doubt at other hosts than what moved, and did something move? ``hosts``: by domain."""
+    """Did something move at a host where nothing is in doubt? Then what is in doubt at another (a host that died while
+    it was asked) holds up nobody: it stays with the run and is told. ``hosts``: by domain."""
     moved = {hosts[s.domain] for s in swaps if s.state in MOVED}
-    doubtful = {hosts[s.domain] for s in swaps if s.state is SwapState.UNKNOWN}
-    return bool(moved) and not moved & doubtful
+    return bool(moved - {hosts[s.domain] for s in swaps if s.state is SwapState.UNKNOWN})
 
 
 def doubted(swap: Swap, old: MxSet | None) -> Swap:
@@ -174,7 +174,7 @@ def told(swaps: Sequence[Swap]) -> str:
     """How each domain ended, the first five; each reason once."""
     ends: dict[str, list[str]] = {}
     for swap in swaps[:5]:
-        ends.setdefault(f"{swap.state}: {swap.message}", []).append(swap.domain)
+        ends.setdefault(f"{swap.state}: {swap.message.rstrip('.')}", []).append(swap.domain)
     said = [f"{d[0]}: {end}" + (f"; the same: {', '.join(d[1:])}" if d[1:] else "") for end, d in ends.items()]
     return "; ".join(said) + (f"; and {len(swaps) - 5} more" if len(swaps) > 5 else "")
 

@@ -84,6 +84,8 @@ class Situation:
     """The run that keeps MX on the relay, where no process works on it: its news to people are not sent."""
     yes_by: tuple[str, ...] = ()
     """Who has said yes to what that run asks for."""
+    hindered: str = ""
+    """What keeps what is called for from being proposed, and what to do; empty: nothing does."""
 
 
 def page_tone(s: Situation) -> str:
@@ -175,6 +177,8 @@ def _by_what_is_seen(s: Situation, times: Times) -> str:
     why = f": {s.why}" if s.why else ""
     if s.stage in {"failback", "draining"}:
         return "Next: nothing; the way back runs, and says when it is over."
+    if s.hindered:
+        return f"Next: {s.hindered}."
     if s.mx.relay:
         back = s.state == "healthy" and s.stage != "active"
         return f"Next: plan the way back{why}." if back else f"Next: hold{why}.{_unheard(s)}"

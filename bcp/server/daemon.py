@@ -9,6 +9,7 @@ from typing import Any
 
 from bcp.contracts.hook import Alert
 from bcp.deeds.who import Ground
+from bcp.incident.hindrance import hindered
 from bcp.incident.model import Taken
 from bcp.incident.questions import unsettled
 from bcp.kernel.calm import leave_alone
@@ -64,6 +65,7 @@ class Daemon:
         self.recorder = Recorder(core)
         self.actor = Actor(core, self.speaker, self.conductor, self.recorder)
         self.conductor.voided = self.actor.forget
+        self.conductor.put_off = self.actor.put_off
         looking = Looking(core, self.actor)
         self.asker = Asker(core, self.speaker, self.conductor)
         self.hearer = Hearer(core, self.ground)
@@ -107,6 +109,10 @@ class Daemon:
     def settings(self) -> Any:
         """``serve:``."""
         return self.core.settings
+
+    def hindered(self) -> str:
+        """Why what is called for now is not proposed, and what to do; empty: nothing is in the way."""
+        return hindered(self.conductor.hindrances.all, self.seen().state, self.clock.now())
 
     def ground(self) -> Ground:
         """What deeds stand on here."""

@@ -149,7 +149,7 @@ class CloudflareDns(Hosted):
             fresh = [r for r in rows(told.result) if str(r.get("id")) not in seen]
             seen |= {str(r["id"]) for r in fresh if r.get("id") is not None}
             found += fresh
-            if page >= told.pages:
+            if page >= told.pages and (told.counted or not fresh):  # where none are counted: when no more rows come
                 return found
             if told.result and not fresh:
                 break

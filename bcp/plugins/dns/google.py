@@ -36,6 +36,9 @@ MAX_PAGES = 100
 PROOF = "65535 bcp-proof-of-permission.invalid."
 """A record that nobody has: ``.invalid`` names no host (RFC 2606)."""
 
+NAMES, BINDINGS = 13, 20
+"""What IAM takes: 12 operators in a condition, and 20 conditions of one role for one account."""
+
 
 class GoogleSettings(DnsSettings):
     """A managed zone in Google Cloud DNS, and an account that may change its MX and nothing else."""
@@ -218,22 +221,32 @@ def _token(one: Mapping[str, Any] | None) -> str:
 def policy(settings: GoogleSettings, zones: Mapping[str, str], /) -> str:
     """Two custom roles and their bindings, as commands of gcloud. Pure.
 
-    Reading and handing in changes is allowed for the project; which record sets a change may touch, by a condition on
-    their names and type. Source: cloud.google.com, dns/docs/access-control, and the codelab cloud-dns-per-rrset-iam.
+    Reading and handing in changes is allowed for the project; which record sets a change may touch, by conditions on
+    their names and type, some names in each. More names than IAM takes: MX of every zone in the project. Source:
+    cloud.google.com, dns/docs/access-control, iam/quotas, and the codelab cloud-dns-per-rrset-iam.
     """
     p, member = settings.project, "serviceAccount:SERVICE_ACCOUNT"
     rrsets = "dns.resourceRecordSets"
     reads = ["dns.changes.create", "dns.changes.get", "dns.managedZones.get", "dns.managedZones.list", f"{rrsets}.list"]
     writes = [f"{rrsets}.{verb}" for verb in ("create", "delete", "get", "update")]
-    names = " || ".join(f'resource.name.endsWith("/rrsets/{domain}./MX")' for domain in sorted(zones))
+    ends = [f"/rrsets/{domain}./MX" for domain in sorted(zones)]
+    ends = ends if len(ends) <= NAMES * BINDINGS else ["/MX"]
+    parts = [ends[i : i + NAMES] for i in range(0, len(ends), NAMES)]
     out = ["# Replace SERVICE_ACCOUNT by the account's address."]
     for role, permissions in (("bcpDnsReader", reads), ("bcpMxWriter", writes)):
         given = f"--title={role} --stage=GA --permissions={','.join(permissions)}"
         out.append(f"gcloud iam roles create {role} --project={p} {given}")
-    for role, condition in (("bcpDnsReader", "None"), ("bcpMxWriter", f"title=bcp-mx,expression={names}")):
+    given_by = [("bcpDnsReader", "None"), *(("bcpMxWriter", _condition(n, part)) for n, part in enumerate(parts))]
+    for role, condition in given_by:
         bound = f"--member={member} --role=projects/{p}/roles/{role} --condition={shlex.quote(condition)}"
         out.append(f"gcloud projects add-iam-policy-binding {p} {bound}")
     return "\n".join(out) + "\n"
+
+
+def _condition(number: int, ends: list[str]) -> str:
+    title = f"bcp-mx-{number + 1}" if number else "bcp-mx"
+    expression = " || ".join(f'resource.name.endsWith("{e}")' for e in ends)
+    return f"title={title},expression={expression}"
 
 
 PLUGIN = DnsPlugin(api=1, settings=GoogleSettings, make=GoogleDns, policy=policy)

@@ -49,8 +49,9 @@ class Rfc2136Settings(DnsSettings):
 def policy(settings: Rfc2136Settings, zones: Mapping[str, str], /) -> str:
     """Lines for BIND's and Knot's configuration: this key may change MX at these names, and nothing else. Pure.
 
-    Sources: BIND 9 ARM, ``update-policy``; Knot DNS, ``acl`` section (``update-type``, ``update-owner``). PowerDNS
-    knows a key for a whole zone only (``TSIG-ALLOW-DNSUPDATE``).
+    Sources: BIND 9 ARM, ``update-policy``; Knot DNS, ``acl`` section (``update-type``, ``update-owner``); PowerDNS,
+    docs/dnsupdate.rst, *Update policy*. Where PowerDNS has a script it asks nothing else, not even who signed: a script
+    that lets others pass opens all zones to everybody it listens to.
     """
     key, by_zone = settings.key.name.rstrip("."), _by_zone(zones)
     out = ["# BIND 9 (named.conf): one block a zone"]
@@ -65,9 +66,18 @@ def policy(settings: Rfc2136Settings, zones: Mapping[str, str], /) -> str:
     out.append("zone:")
     for zone in by_zone:
         out += [f"  - domain: {zone}", f"    acl: [bcp-mx-{zone}]"]
-    out += ["", "# PowerDNS: the key may change all of the zone; there is no finer right"]
-    for zone in by_zone:
-        out.append(f"pdnsutil set-meta {zone} TSIG-ALLOW-DNSUPDATE {key}")
+    out += ["", "# PowerDNS: the key for the zone; without the script below, for all of it"]
+    out += [f"pdnsutil add-meta {zone} TSIG-ALLOW-DNSUPDATE {key}" for zone in by_zone]
+    out += ["", "-- PowerDNS: a file of its own, which pdns.conf names:"]
+    out += ["-- lua-dnsupdate-policy-script=/etc/powerdns/bcp.lua"]
+    out += [
+        "-- It alone decides then, for every zone and key: what you need beside it,",
+        "-- write above its last line.",
+    ]
+    out += ["local names = {", *(f'  "{n}.",' for n in sorted(zones)), "}", "function updatepolicy(input)"]
+    out += [f'  local ours = input:getTsigName() == newDN("{key}.")', "  if ours and input:getQType() == pdns.MX then"]
+    out += ["    for _, name in ipairs(names) do", "      if input:getQName() == newDN(name) then return true end"]
+    out += ["    end", "  end", "  return false", "end"]
     return "\n".join(out) + "\n"
 
 

@@ -7,6 +7,7 @@ policy does not allow it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,10 @@ from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.route53_host import Route53Dns
 
-ARN = "arn:aws:route53:::"
+PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+"""Beginnings of regions outside AWS's own partition, and what stands in an ARN there."""
+POLICY_CAP = 6_144
+"""Characters of a managed policy, blanks not counted (AWS, IAM quotas)."""
 
 
 class Route53Settings(DnsSettings):
@@ -53,16 +57,28 @@ class Route53Settings(DnsSettings):
 def policy(settings: Route53Settings, zones: Mapping[str, str], /) -> str:
     """The IAM policy: MX of these names by DELETE and CREATE, and nothing else. Pure.
 
-    Source: Route 53 developer guide, specifying-rrset-conditions. Zones whose id the settings do not name stay open
-    (``hostedzone/*``): the names hold all the same.
+    Source: Route 53 developer guide, specifying-rrset-conditions; IAM, quotas. Zones whose id the settings do not name
+    stay open (``hostedzone/*``): the names hold all the same. More names than one policy takes: several policies.
     """
-    kept = {zone or domain for domain, zone in zones.items()}
+    names, parts = sorted(zones), 1
+    while True:
+        size = -(-len(names) // parts)
+        made = [_policy(settings, zones, names[i : i + size]) for i in range(0, len(names), max(1, size))]
+        if parts >= len(names) or all(len(re.sub(r"\s", "", m)) <= POLICY_CAP for m in made):
+            return "\n".join(made)
+        parts += 1
+
+
+def _policy(settings: Route53Settings, zones: Mapping[str, str], names: Sequence[str]) -> str:
+    """One policy, for these names."""
+    kept = {zones[name] or name for name in names}
     open_ = sorted(z for z in kept if z not in settings.zone_ids)
     arns = ["hostedzone/*"] if open_ else sorted(f"hostedzone/{settings.zone_ids[z]}" for z in kept)
-    resources = [ARN + a for a in arns]
+    partition = next((p for begins, p in PARTITIONS.items() if settings.region.startswith(begins)), "aws")
+    resources = [f"arn:{partition}:route53:::{a}" for a in arns]
     key = "route53:ChangeResourceRecordSets"
     only = {
-        f"{key}NormalizedRecordNames": sorted(zones),
+        f"{key}NormalizedRecordNames": list(names),
         f"{key}RecordTypes": ["MX"],
         f"{key}Actions": ["CREATE", "DELETE"],
     }
@@ -75,7 +91,7 @@ def policy(settings: Route53Settings, zones: Mapping[str, str], /) -> str:
         *find,
         _allow("ReadZones", ["GetHostedZone", "ListResourceRecordSets"], resources),
         move,
-        _allow("Progress", ["GetChange"], [f"{ARN}change/*"]),
+        _allow("Progress", ["GetChange"], [f"arn:{partition}:route53:::change/*"]),
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
 

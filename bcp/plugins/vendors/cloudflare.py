@@ -41,6 +41,8 @@ class Told:
 
     result: Any = None
     pages: int = 1
+    counted: bool = True
+    """Is it said how many pages there are? Else nobody knows whether this one is the last."""
 
 
 class Pace(Protocol):
@@ -109,7 +111,8 @@ def told(reply: Reply) -> Told:
     if not isinstance(body, dict) or not isinstance(body.get("success"), bool):
         raise not_cloudflare(reply.status)
     if body["success"] and 200 <= reply.status < 300:
-        return Told(body.get("result"), _pages(body.get("result_info")))
+        info = body.get("result_info")
+        return Told(body.get("result"), _pages(info), isinstance(info, Mapping) and bool(info))
     raise _fault(reply.status, *_error(body))
 
 

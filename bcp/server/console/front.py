@@ -94,6 +94,7 @@ async def situation(site: Site, found: Decision, asked: list[dict[str, Any]]) ->
         news_at=_news(holding),
         zone=site.zone,
         looked_at=daemon.sight.looked_at(),
+        hindered=daemon.hindered(),
         stuck=stuck(running.cards(RunQuery(unfinished=True, moves_mx=True)), running.runs.status_of),
     )
 

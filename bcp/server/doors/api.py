@@ -77,11 +77,12 @@ async def verdict(daemon: TheDaemon, _: Reader) -> VerdictOut:
     """The verdict of the watch, with the class, the evidence and what is proposed."""
     found = daemon.seen()
     data = to_data(found)
-    names = set(VerdictOut.model_fields) - {"since", "playbook"}
+    names = set(VerdictOut.model_fields) - {"since", "playbook", "hindered"}
     return VerdictOut(
         **{n: data[n] for n in names},
         since=iso(found.since),
         playbook=daemon.app.playbook_for(found),
+        hindered=daemon.hindered(),
     )
 
 

@@ -49,6 +49,7 @@ class VerdictOut(Out):
     decide_at: str
     playbook: str = Field(description="The one that works on it or holds; else the one that is called for; or none.")
     flapping: bool
+    hindered: str = Field(description="What keeps what is called for from being proposed, and what to do; or none.")
 
 
 class CheckOut(Out):

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from bcp.contracts.traits import Trait, has
 from bcp.detect.decide import Decision
 from bcp.engine.left import kept_domains
+from bcp.engine.store import RunView
 from bcp.incident.model import Event, Incident
 from bcp.kernel.clock import local_text
-from bcp.kernel.errors import Invalid
+from bcp.kernel.errors import BcpError, Invalid
 from bcp.pages.words.said import because, reason, said
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
@@ -26,6 +27,8 @@ NO_ANSWER = "no-answer"
 PAGE = 200
 BACK_AGAIN_S = 3600.0
 """A question about the way back that nobody answered is asked again after this time."""
+LATER_S = 60.0
+"""What somebody must mend first (a credential, a file) is tried again after this time, until it goes."""
 
 
 class Actor:
@@ -39,6 +42,8 @@ class Actor:
         """By incident: playbooks that were proposed in its present stretch, and whether the decision time was over."""
         self._said: set[tuple[str, str]] = set()
         self._back_asked: dict[str, float] = {}
+        self._later: dict[tuple[str, str, str], tuple[float, float]] = {}
+        """By incident, playbook and the run that it goes back from: since when it is put off, and until when."""
 
     @property
     def app(self) -> App:
@@ -56,6 +61,37 @@ class Actor:
         made = self._proposed.get(incident, set())
         made -= {(playbook, False), (playbook, True)}
 
+    def put_off(self, incident: str, playbook: str, parent: str = "", after: float = LATER_S) -> None:
+        """What was proposed cannot begin until somebody mends something, or failed: it is tried again after a while."""
+        now = self.clock.now()
+        self._later[incident, playbook, parent] = (now, now + after)
+
+    def _comes_again(self, incident: str, playbook: str, parent: str = "") -> bool:
+        """Was it put off, and is it its time now?"""
+        since, until = self._later.get((incident, playbook, parent), (0.0, float("inf")))
+        return not since <= self.clock.now() < until  # before it was put off: the clock was set back
+
+    def _turned(self, *, back: bool) -> None:
+        """What was in the way of the other direction is in nobody's way now."""
+        self._later = {k: at for k, at in self._later.items() if bool(k[2]) is back}
+        turned = getattr(self.runs, "turned", None)  # fakes may know nothing of it
+        if turned is not None:
+            turned(back=back)
+
+    async def _load(self, incident: str, playbook: str, parent: str = "") -> Loaded | None:
+        """The playbook; ``None``: it cannot be read, which is said, and tried again."""
+        try:
+            return self.app.playbooks.load(playbook)
+        except BcpError as error:
+            await self._cannot(incident, playbook, parent, error)
+            return None
+
+    async def _cannot(self, incident: str, playbook: str, parent: str, error: BcpError) -> None:
+        self.put_off(incident, playbook, parent)
+        cannot = getattr(self.runs, "cannot", None)  # fakes may know nothing of it
+        if cannot is not None:
+            await cannot(incident, playbook, parent, error)
+
     # -- what is seen --------------------------------------------------------------------------------------------
 
     async def consider(self, found: Decision, *, looked: bool = False) -> None:
@@ -72,8 +108,10 @@ class Actor:
         if current.state == "closed":
             return
         if found.state == "down":
+            self._turned(back=False)
             await self._act(current, found)
         elif found.state == "healthy":
+            self._turned(back=True)
             await self._back(current, found)
             if looked and current.state == "opened":
                 await self._once(current, "look_disagrees", "our own look finds the service well; the alert is noted")
@@ -94,9 +132,14 @@ class Actor:
         if found.stage in UNDER_WAY or found.action == "watch":
             return  # a playbook works; or: in maintenance, denied by on call, not looked at just now
         name = await self._choose(current, found)
-        if not name or await self._was_proposed(current, name, due=found.action == "switch"):
+        if not name:
             return
-        mode, loaded = current.mode, self.app.playbooks.load(name)
+        again = self._comes_again(current.id, name)
+        if not again and await self._was_proposed(current, name, due=found.action == "switch"):
+            return
+        mode, loaded = current.mode, await self._load(current.id, name)
+        if loaded is None:
+            return
         if mode == "notify":
             await self._propose(current, name, mode, found)
             self.speaker.tell(current, said("ask.notice.proposed", name=name))
@@ -116,7 +159,8 @@ class Actor:
             if why:
                 await self._once(current, "not_automatic", f"{name} does not start by itself: {why}")
                 mode = "ask"
-        await self._propose(current, name, mode, found)
+        if not self._later.pop((current.id, name, ""), None):
+            await self._propose(current, name, mode, found)
         self.runs.propose(current.id, loaded, automatic=mode == "auto")
 
     async def _choose(self, current: Incident, found: Decision) -> str:
@@ -187,17 +231,30 @@ class Actor:
             moves = any(has(s, Trait.MOVES_MX) for s in view.plan["steps"])
             if moves and found.action != "failback":
                 continue
-            asked = self.clock.now() - self._back_asked.get(view.id, 0.0)
-            if 0.0 <= asked < BACK_AGAIN_S or self.runs.goes_back(view.id):  # less than 0: the clock was set back
+            if self.runs.goes_back(view.id):
                 continue
+            await self._propose_back(current, view)
+
+    async def _propose_back(self, current: Incident, view: RunView) -> None:
+        try:
             recovery = loads(view.plan["playbook_text"]).book.recovery
-            if recovery is None:
-                continue
-            self._back_asked[view.id] = self.clock.now()
-            loaded, domains = self.app.playbooks.load(recovery.playbook), kept_domains(view)
-            text = f"{self.app.settings.service} is well again; {recovery.playbook} is proposed for {view.id}"
+        except BcpError as error:  # written for another version: it holds up no other run
+            return await self._cannot(current.id, str(view.plan.get("playbook")), view.id, error)
+        if recovery is None:
+            return None
+        name, asked = recovery.playbook, self.clock.now() - self._back_asked.get(view.id, 0.0)
+        if 0.0 <= asked < BACK_AGAIN_S and not self._comes_again(current.id, name, view.id):
+            return None  # less than 0: the clock was set back
+        again = self._later.pop((current.id, name, view.id), None)
+        self._back_asked[view.id] = self.clock.now()
+        loaded = await self._load(current.id, name, view.id)
+        if loaded is None:
+            return None
+        if not again:
+            text = f"{self.app.settings.service} is well again; {name} is proposed for {view.id}"
             await self._note_back(current.id, view.id, text)
-            self.runs.propose(current.id, loaded, parent=view.id, domains=domains)
+        self.runs.propose(current.id, loaded, parent=view.id, domains=kept_domains(view))
+        return None
 
     async def _note_back(self, incident: str, run: str, text: str) -> None:
         await self.core.do(lambda b: b.note("failback_proposed", incident, "bcp", run=run, text=text))
@@ -216,7 +273,7 @@ def proposals(events: Iterable[Event]) -> set[tuple[str, bool]]:
     out: set[tuple[str, bool]] = set()
     given_up: set[str] = set()
     for e in events:
-        if e.kind == "given_up":
+        if e.kind == "given_up" or e.data.get("later"):
             given_up.add(str(e.data.get("playbook")))
         if e.kind == "reopened" or (e.kind == "moved" and e.data.get("state") == "resolved"):
             break  # what was proposed before was for a stretch that is over

@@ -7,6 +7,12 @@ from typing import Any
 
 from bcp.engine.runner import nodes_of
 from bcp.engine.store import RunView
+from bcp.incident.patience import PASSING, together
+from bcp.kernel.errors import Refused
+from bcp.pages.words import words
+from bcp.pages.words.said import Said, said
+from bcp.pages.words.said import reason as reason_of
+from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
 from bcp.wiring import App
 
@@ -50,3 +56,20 @@ def turns_of(app: App, view: RunView, step: str, approvers: frozenset[str]) -> l
         left -= set(mine)
         out.append(mine)
     return [*out, *([sorted(left)] if left else [])]
+
+
+def check(plan: Plan) -> None:
+    """Raises ``Refused`` for what speaks against a plan; by a rule that lasts, where there is one."""
+    refusals = [r for _, r in plan.refusals()]
+    if refusals:
+        first = next((r for r in refusals if r.rule not in PASSING), refusals[0])
+        raise Refused("; ".join(together(r.message for r in refusals)[:3]), rule=first.rule, hint=first.hint)
+
+
+def ended_badly(run: str, status: str, why: str, rule: str) -> Said:
+    """What the people on call are told of a run that did not do what it was for."""
+    key = f"ask.run.{status}"
+    word = said(key) if key in words().texts else status
+    if not why:
+        return said("ask.notice.run-bare", run=run, status=word)
+    return said("ask.notice.run", run=run, status=word, why=reason_of(why, rule))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from bcp import registry
@@ -12,17 +13,17 @@ from bcp.contracts.store import RunQuery
 from bcp.engine.ending import Ending
 from bcp.engine.events import Progress
 from bcp.engine.runner import Runner
+from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
-from bcp.incident.patience import PASSING, may_try_again, wait_s
+from bcp.incident.patience import may_try_again, wait_s
 from bcp.incident.questions import ask
-from bcp.kernel.errors import BcpError, Permanent, Refused
-from bcp.pages.words import words
-from bcp.pages.words.said import Said, because, said, written
-from bcp.pages.words.said import reason as reason_of
+from bcp.kernel.errors import BcpError, InDoubt, Permanent, Refused, StorageError
+from bcp.pages.words.said import because, said, written
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
 from bcp.server.core import Core
-from bcp.server.parts.books import asks_first
+from bcp.server.parts.books import asks_first, check, ended_badly
+from bcp.server.parts.hinder import Hindrances
 from bcp.server.parts.ports import Performs, Tells
 from bcp.store.sqlite.book import Book
 
@@ -31,6 +32,8 @@ ME = "bcp-serve"
 """Who starts runs that nobody started."""
 OF_THE_PLAN = frozenset({"plan-expired", "plan-stale", "plan-used"})
 """Rules that say no to one very plan. A fresh plan passes them; the one that people said yes to never will."""
+FAILED_AGAIN_S = 300.0
+"""A way back that people said yes to and that failed is asked about again after this time."""
 STOP_S = 30.0
 """How long a daemon that ends waits for the steps that its runs are in."""
 
@@ -48,6 +51,8 @@ class Errand:
     initiator: str = ME
     begun: asyncio.Future[str] | None = None
     """Gets the run once it has begun, or what refuses it: a person waits for it."""
+    runs: list[str] = field(default_factory=list)
+    """The one that it began."""
 
     @property
     def name(self) -> str:
@@ -65,6 +70,11 @@ class Conductor:
         self.voided: Callable[[str, str, str], None] = lambda incident, playbook, parent: None
         """Hears that what was proposed or approved came to nothing, so that it may be proposed again. ``parent``: the
         run that it would have gone back from."""
+        self.put_off: Callable[..., None] = lambda incident, playbook, parent, after=0.0: None
+        """Hears that what was proposed cannot begin until somebody mends something: it is proposed again later."""
+        self.hindrances = Hindrances(core.state, core.clock)
+        self._trying: set[tuple[str, str, bool]] = set()
+        """What is planned, or tried again, just now: one at a time of each is enough."""
 
     # -- starting ------------------------------------------------------------------------------------------------
 
@@ -85,16 +95,8 @@ class Conductor:
     ) -> None:  # fmt: skip
         """Plan (unless there is one) and run, to the end.
         What is refused is noted and told; what can pass is tried again."""
-        errand = Errand(
-            incident=incident,
-            loaded=loaded,
-            automatic=automatic,
-            parent=parent,
-            domains=domains,
-            initiator=initiator,
-            begun=begun,
-        )
-        await self._go(errand, plan)
+        errand = Errand(incident=incident, loaded=loaded, automatic=automatic, parent=parent, domains=domains)
+        await self._go(replace(errand, initiator=initiator, begun=begun), plan)
 
     async def begin(self, plan: Plan, starter: str) -> str:
         """Start a plan that a person has seen; returns its run once it has begun.
@@ -129,15 +131,13 @@ class Conductor:
         made = await self.deeds.plan(
             e.loaded, automatic=e.automatic, initiator=e.initiator, parent=e.parent, domains=e.domains
         )
-        _check(made)
+        check(made)
         return made
 
     async def _start(self, errand: Errand, plan: Plan) -> tuple[str, Ending]:
-        _check(plan)
-        begun: list[str] = []
+        check(plan)
 
         def started(run_id: str) -> None:
-            begun.append(run_id)
             self._started(errand, run_id)
 
         try:
@@ -145,7 +145,7 @@ class Conductor:
                 plan, starter=errand.initiator, listener=self.listen, started=started, control=self.control
             )
         except Exception:  # a full disk: nobody works on the run any more, and it may be taken over
-            for run_id in begun:
+            for run_id in errand.runs:
                 self.runners.pop(run_id, None)
                 self.working.pop(run_id, None)
             raise
@@ -177,6 +177,19 @@ class Conductor:
     # -- what is refused -----------------------------------------------------------------------------------------
 
     async def _patiently(self, errand: Errand, work: Callable[[], Awaitable[T]], *, approved: bool = False) -> T | None:
+        key = (errand.name, errand.parent, errand.automatic)
+        if approved or errand.initiator != ME:
+            return await self._until(errand, work, approved=approved)
+        if key in self._trying:
+            return None
+        self._trying.add(key)
+        try:
+            return await self._until(errand, work)
+        finally:
+            if not errand.runs:  # else it was let go when the run began
+                self._trying.discard(key)
+
+    async def _until(self, errand: Errand, work: Callable[[], Awaitable[T]], *, approved: bool = False) -> T | None:
         """Do it; what is refused for a reason that can pass is tried again while it is wanted, and said once.
 
         ``None``: it was not done. A person who started it hears the refusal at once and decides. ``approved``: it is
@@ -185,7 +198,9 @@ class Conductor:
         attempt, told = 0, False
         while True:
             try:
-                return await work()
+                found = await work()
+                self.hindrances.clear(errand.name, errand.parent)
+                return found
             except BcpError as error:
                 void = approved and errand.initiator == ME and error.rule in OF_THE_PLAN
                 again = errand.initiator == ME and may_try_again(error) and not void
@@ -200,29 +215,56 @@ class Conductor:
             attempt += 1
             if not self._wanted(errand):
                 await self._note(errand, "given_up", text="it is not wanted any more", rule="not-wanted")
-                self.voided(errand.incident, errand.name, "")
+                self.hindrances.clear(errand.name, errand.parent)
+                self.voided(errand.incident, errand.name, errand.parent)
                 return None
 
     def _wanted(self, errand: Errand) -> bool:
-        """Does the outage go on (or, for a way back, is it still over)?"""
-        return (self.core.seen().state == "down") != bool(errand.parent)
+        """Does the outage go on (or, for a way back, is it still over, and something there to go back from)?"""
+        return (self.core.seen().state == "down") != bool(errand.parent) and not self._over(errand.parent)
+
+    def _over(self, run: str) -> bool:
+        """Has this run ended, by whomever?"""
+        return bool(run) and any(c.id == run for c in self.core.app.running.cards(RunQuery(status=FINAL)))
 
     async def _refused(self, errand: Errand, error: BcpError, *, again: bool, told: bool) -> bool:
         """Say it; True when that is the end."""
-        if not again or not told:
-            kind = "refused" if isinstance(error, Refused) else "run_failed"
-            await self._note(errand, kind, text=error.message, hint=error.hint, rule=error.rule, again=again)
+        limit = errand.automatic and error.rule == "automatic-limit"
+        mine = errand.initiator == ME and not errand.runs and not limit and (again or error.rule not in OF_THE_PLAN)
+        new = self.hindrances.hinder(errand.name, errand.parent, error) if mine else True
+        later = mine and not again and not isinstance(error, InDoubt)
+        if later:
+            self.put_off(errand.incident, errand.name, errand.parent)
+        if new and not (again and told):
+            kind, more = "refused" if isinstance(error, Refused) else "run_failed", {"later": True} if later else {}
+            data = {"text": error.message, "hint": error.hint, "rule": error.rule, "again": again, **more}
+            with suppress(StorageError):  # a full disk is no reason to tell nobody
+                await self._note(errand, kind, **data)
         if errand.begun is not None and not errand.begun.done():
             errand.begun.set_exception(error)
             return True
-        if errand.automatic and error.rule == "automatic-limit":
+        if limit:
             self.propose(errand.incident, errand.loaded)  # a person may
             return True
-        if not again:
-            await self._tell(errand.incident, said("ask.notice.cannot", name=errand.name, why=because(error)))
-        elif not told:
-            await self._tell(errand.incident, said("ask.notice.not-yet", name=errand.name, why=because(error)))
+        if new and not (again and told):
+            key = "ask.notice.not-yet" if again else "ask.notice.cannot"
+            await self._tell(errand.incident, said(key, name=errand.name, why=because(error)))
         return not again
+
+    async def cannot(self, incident: str, playbook: str, parent: str, error: BcpError) -> None:
+        """It cannot even be planned: its file is broken, say. Told once, shown until it is over."""
+        if not self.hindrances.hinder(playbook, parent, error):
+            return
+        data = {"playbook": playbook, "text": error.message, "hint": error.hint, "rule": error.rule, "again": True}
+        await self.core.do(lambda b: b.note("refused", incident, "bcp", **data))
+        await self._tell(incident, said("ask.notice.not-yet", name=playbook, why=because(error)))
+
+    def turned(self, *, back: bool) -> None:
+        """The service is well again (``back``), or down: what was in the way of the other direction is over."""
+        self.hindrances.turned(back=back)
+        for one in self.hindrances.all:
+            if self._over(one.parent):
+                self.hindrances.clear(one.playbook, one.parent)
 
     async def _note(self, errand: Errand, kind: str, **data: Any) -> None:
         await self.core.do(lambda b: b.note(kind, errand.incident, "bcp", playbook=errand.name, **data))
@@ -250,6 +292,9 @@ class Conductor:
         if parent and status == "done":
             await self.deeds.end_parent(parent, run_id, ME, listener=self.listen)
         elif status not in {"done", "stopped", "holding"}:
+            if parent and status == "failed":
+                self.hindrances.hinder(playbook, parent, Permanent(reason, rule=ending.rule))
+                self.put_off(incident, playbook, parent, FAILED_AGAIN_S)
             await self._tell(incident, ended_badly(run_id, status, reason, ending.rule))
 
     async def _early_end(self, errand: Errand, run_id: str, ending: Ending) -> None:
@@ -262,6 +307,9 @@ class Conductor:
 
     def _started(self, errand: Errand, run_id: str) -> None:
         incident = errand.incident
+        errand.runs.append(run_id)
+        self._trying.discard((errand.name, errand.parent, errand.automatic))
+        self.hindrances.clear(errand.name, errand.parent)
         if errand.begun is not None and not errand.begun.done():
             errand.begun.set_result(run_id)
         task = asyncio.current_task()
@@ -341,20 +389,3 @@ class Conductor:
             await asyncio.wait(tasks, timeout=0.5)
         for task in tasks:
             task.cancel()  # what it claimed is in doubt, as after a kill; the next daemon goes on with it
-
-
-def ended_badly(run: str, status: str, why: str, rule: str) -> Said:
-    """What the people on call are told of a run that did not do what it was for."""
-    key = f"ask.run.{status}"
-    word = said(key) if key in words().texts else status
-    if not why:
-        return said("ask.notice.run-bare", run=run, status=word)
-    return said("ask.notice.run", run=run, status=word, why=reason_of(why, rule))
-
-
-def _check(plan: Plan) -> None:
-    """Raises ``Refused`` for what speaks against a plan; by a rule that lasts, where there is one."""
-    refusals = [r for _, r in plan.refusals()]
-    if refusals:
-        first = next((r for r in refusals if r.rule not in PASSING), refusals[0])
-        raise Refused("; ".join(r.message for r in refusals[:3]), rule=first.rule, hint=first.hint)

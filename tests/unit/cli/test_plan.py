@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bcp.cli.plan import confirm, how_to_start
+from bcp.cli.plan import confirm, describe, how_to_start
 from bcp.cli.run import run
+from bcp.contracts.action import Refusal
 from bcp.kernel.errors import GateClosed, Refused
-from bcp.plan.model import Plan
+from bcp.plan.model import Plan, PlannedStep
 
 from .conftest import Terminal
 
@@ -66,3 +68,16 @@ def test_a_plan_that_cannot_start_yet_says_what_it_waits_for() -> None:
     said = how_to_start(path, busy)
     assert "cannot be started yet" in said and said.index("bcp failback run-7") < said.index("bcp run plans/")
     assert how_to_start(path, None) == "\nRun it: bcp run plans/plan-1.json"
+
+
+def test_a_reason_of_a_thousand_domains_stands_there_once(house) -> None:
+    """With what to do about it; what another domain has stands apart."""
+    dead = [Refusal("dns.unreadable", f"d{i}.test: the token has ended", "Renew it.") for i in range(1000)]
+    other = Refusal("dns.cname", "x.test: it is an alias", "Use the name.", overridable=True)
+    notes = tuple(f"d{i}.test: it shows only when it is done" for i in range(1000))
+    step = PlannedStep("mx", "activation", "dns.mx.switch", "", "run", refusals=(*dead, other), notes=notes)
+    text = " ".join(describe(replace(made(house), steps=(step,))).split())
+    assert " x mx: d0.test, d1.test, d2.test and 997 more: the token has ended [dns.unreadable]" in text
+    assert " - d0.test, d1.test, d2.test and 997 more: it shows only when it is done" in text
+    assert text.count("Renew it.") == 1 and "x mx: x.test: it is an alias [dns.cname]" in text
+    assert text.count("--override dns.cname") == 1 and "Refused: 1001 rule(s) say no" in text

@@ -15,6 +15,7 @@ from bcp.cli.situation import situation as of_cards
 from bcp.contracts.store import RunCard, RunQuery
 from bcp.engine.state import StepState
 from bcp.pages.front import next_step, sentence
+from bcp.store.files.hindrance import Hindrance, note_hindrances, read_hindrances
 from bcp.store.files.look import note_look, read_look
 from bcp.store.files.mails import note_mails, read_mails
 from bcp.store.sqlite.history import LookRows
@@ -290,3 +291,23 @@ def test_mail_is_back_once_the_way_back_is_over_though_its_run_writes_its_report
     s = of_cards([held], FakeClock().now(), tmp_path, SERVICE, "", None, last)
     assert s.mx.relay is at_relay
     assert ("moved MX back" in sentence(s)) is not at_relay
+
+
+@pytest.mark.parametrize(("state", "shown"), [("healthy", True), ("down", False)])
+def test_why_the_way_back_is_not_proposed_stands_in_the_first_lines(tmp_path: Path, state: str, shown: bool) -> None:
+    """Of the direction that is wanted now, with what to do; what a daemon of yesterday wrote is not told."""
+    runs = Runs(card(moved_at=50.0))
+    now = runs.clock.now()
+    seen(tmp_path, now - 1, state=state, stage="recovering", action="failback")
+    note_hindrances(tmp_path, [Hindrance(now, "back", "run-1", "x.test: the key has ended", "Renew it.", "dns.silent")])
+    s = situation(runs, tmp_path, SERVICE, "")
+    told = "mend what keeps the way back of run-1 from being proposed: x.test: the key has ended. Renew it. It is tried"
+    assert (told in next_step(s)) is shown and (told in data(s)["hindered"]) is shown
+    note_hindrances(tmp_path, [Hindrance(now - 7200, "back", "run-1", "old", "", "")])
+    assert situation(runs, tmp_path, SERVICE, "").hindered == ""
+
+
+@pytest.mark.parametrize("junk", ["", "{}", "[1]", '[{"at": true}]', '[{"at": 1}]'])
+def test_a_damaged_word_of_what_hinders_is_none(tmp_path: Path, junk: str) -> None:
+    (tmp_path / "hindered.json").write_text(junk)
+    assert read_hindrances(tmp_path) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bcp.deeds.plan import PlanRequest
-from bcp.deeds.rest import _text, again
+from bcp.deeds.rest import _text, again, kept_back
 from bcp.kernel.errors import Missing, Refused
 
 from .house import MOVED, House
@@ -47,6 +47,24 @@ def test_where_nothing_is_left_there_is_nothing_to_try_again(house) -> None:
     assert caught.value.rule == "nothing-left"
     with pytest.raises(Missing):
         again(house.app, "run-9", PlanRequest(""))
+    assert kept_back(house.app, "run-1") == ""
+
+
+def test_what_is_in_doubt_is_left_alone_and_named(house) -> None:
+    """What is certain is not held up by it."""
+    doubt = {"states": {"corp.test": "conflict", "other.test": "unknown"}}
+    left(house, LEFT | doubt | {"left": {**LEFT["left"], "other.test": {"state": "unknown", "why": "it fell silent"}}})
+    assert again(house.app, "run-1", PlanRequest("")).domains == ("corp.test",)
+    told = kept_back(house.app, "run-1")
+    assert told.startswith("NOT KNOWN where mail goes: 1 of 1 domains, left alone. Read the MX of other.test")
+
+
+def test_a_run_that_is_in_doubt_as_a_whole_is_settled_first(house) -> None:
+    """And it is said how."""
+    house.run(events=[("step_started", "mx", {}), ("step_finished", "mx", {"status": "in_doubt"})])
+    with pytest.raises(Refused, match="nobody knows yet") as caught:
+        again(house.app, "run-1", PlanRequest(""))
+    assert caught.value.rule == "nothing-left" and "bcp resume run-1" in caught.value.hint
 
 
 def test_inputs_as_a_person_would_have_typed_them() -> None:

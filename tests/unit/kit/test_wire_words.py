@@ -34,6 +34,16 @@ TLS = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
         ),
         ("ServerDisconnectedError", "it closed the connection without an answer"),
         ("ClientPayloadError 400, message: Can not decode", "its answer is cut short or cannot be unpacked"),
+        (
+            "HTTPSConnectionPool(host='h', port=443): Read timed out. (read timeout=3.0)",
+            "it did not answer in time",
+        ),
+        ('Connect timeout on endpoint URL: "https://h/x"', "it did not answer in time"),
+        (
+            "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+            "it broke the connection off",
+        ),
+        ("Failed to establish a new connection: [Errno 101] Network is unreachable", "no way leads there from here"),
         ("invalid_grant: Invalid JWT Signature.", ""),
         ("", ""),
     ],

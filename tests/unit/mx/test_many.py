@@ -144,6 +144,8 @@ def test_the_slowest_host_says_how_long_it_takes_at_least() -> None:
         ({"a": SwapState.CONFLICT, "b": SwapState.UNKNOWN}, False),
         ({"a": SwapState.UNKNOWN, "b": SwapState.UNKNOWN}, False),
         ({"a": SwapState.APPLIED, "aa": SwapState.UNKNOWN}, False),
+        ({"a": SwapState.APPLIED, "aa": SwapState.UNKNOWN, "b": SwapState.APPLIED}, True),
+        ({"a": SwapState.APPLIED, "aa": SwapState.UNKNOWN, "b": SwapState.UNKNOWN}, False),
     ],
 )
 def test_doubt_at_another_host_than_what_moved(states, apart) -> None:

@@ -13,9 +13,11 @@ from corefakes import DOWN, HEALTHY, SERVICE, Core, Speaker, playbook
 from bcp.contracts.store import RunCard
 from bcp.detect.decide import Decision
 from bcp.incident.model import Event, Incident
-from bcp.server.parts.act import BACK_AGAIN_S, Actor, newest_first, nobody_answered, proposals
+from bcp.kernel.errors import Invalid
+from bcp.server.parts.act import BACK_AGAIN_S, LATER_S, Actor, newest_first, nobody_answered, proposals
 
 NAME = "exchange-inbound-outage"
+BACK = replace(HEALTHY, action="failback")
 
 
 class Runs:
@@ -227,6 +229,7 @@ def held(name: str = "r1", uses: str = "dns.mx.switch", text: str = "") -> Any:
     """A run that holds."""
     plan = {
         "steps": [{"id": "mx", "uses": uses}],
+        "playbook": NAME,
         "playbook_text": text or playbook(NAME).document.text,
         "domains": ["corp.test"],
     }
@@ -264,6 +267,63 @@ def test_a_way_back_that_came_to_nothing_is_asked_about_at_once(tmp_path) -> Non
     w.actor.forget(w.records.row.id, "exchange-failback", "r1")
     w.see(back)
     assert [p[3] for p in w.runs.proposed] == ["r1", "r2", "r1"]
+
+
+@pytest.mark.parametrize("parent", ["", "r1"])
+def test_what_was_put_off_is_tried_again_in_a_minute_and_noted_once(tmp_path, parent) -> None:
+    """Somebody mended it: nobody waits for an hour, or for the next outage."""
+    w = World(tmp_path)
+    w.runs.held = [held()] if parent else []
+    found, name = (BACK, "exchange-failback") if parent else (DOWN, NAME)
+    w.see(found)
+    w.actor.put_off(w.records.row.id, name, parent)
+    w.core.clock.wall += LATER_S - 1
+    w.see(found)
+    assert len(w.runs.proposed) == 1
+    w.core.clock.wall += 1
+    w.see(found, found)
+    assert len(w.runs.proposed) == 2 and len(w.core.kinds("proposed", "failback_proposed")) == 1
+    w.actor.put_off(w.records.row.id, name, parent)
+    w.see(DOWN if parent else HEALTHY)  # it is not wanted for a while
+    w.core.clock.wall += LATER_S
+    w.see(found)
+    assert w.runs.proposed.count((w.records.row.id, name, False, parent)) == 2
+
+
+def test_a_switch_that_was_put_off_is_proposed_anew_after_a_restart() -> None:
+    """The chain knows; what was refused a person is left to them."""
+    mine = [event("proposed", playbook="a", action="switch")]
+    assert proposals([event("refused", playbook="a", later=True), *mine]) == set()
+    assert proposals([event("refused", playbook="a"), *mine]) == {("a", True)}
+
+
+def test_a_way_back_whose_file_is_broken_is_said_and_tried_again(tmp_path) -> None:
+    """It does not end the round before other runs are looked at, and people are not left without a word."""
+    w = World(tmp_path)
+    said: list[tuple[str, str, str, str]] = []
+
+    async def cannot(incident, name, parent, error) -> None:
+        said.append((incident, name, parent, error.message))
+
+    w.runs.cannot = cannot
+    w.runs.held = [held("r1"), held("r2")]
+    load, broken = w.core.app.playbooks.load, [True]
+
+    def read(name: str) -> Any:
+        if broken[0]:
+            raise Invalid("exchange-failback.yaml:3:1: unknown key")
+        return load(name)
+
+    w.core.app.playbooks.load = read
+    w.see(BACK)
+    assert [(s[1], s[2]) for s in said] == [("exchange-failback", "r1"), ("exchange-failback", "r2")]
+    broken[0] = False
+    w.runs.held.insert(0, held("r0", text="version: 99"))
+    w.see(BACK)
+    assert w.runs.proposed == [] and said[-1][2] == "r0", "what an old run has cannot be read, and holds up nobody"
+    w.core.clock.wall += LATER_S
+    w.see(BACK)
+    assert [p[3] for p in w.runs.proposed] == ["r1", "r2"]
 
 
 def test_a_clock_that_was_set_back_does_not_put_off_the_way_back(tmp_path) -> None:

@@ -16,9 +16,11 @@ from bcp.contracts.store import RunCard
 from bcp.engine.events import Progress
 from bcp.engine.runner import Ending
 from bcp.incident import questions
+from bcp.incident.hindrance import hindered, sentence
 from bcp.incident.patience import wait_s
 from bcp.kernel.errors import Invalid, Permanent, Refused, StorageError, Transient
-from bcp.server.parts.conduct import ME, Conductor
+from bcp.server.parts.conduct import FAILED_AGAIN_S, ME, Conductor
+from bcp.store.files.hindrance import Hindrance, read_hindrances
 
 NAME = "exchange-inbound-outage"
 
@@ -145,6 +147,148 @@ def test_what_lasts_is_said_once_and_left_to_people(tmp_path, trouble) -> None:
     w.go(automatic=True)
     assert w.deeds.started == [] and len(w.speaker.told) == 1 and "cannot start:" in w.speaker.told[0][1]
     assert w.core.clock.steady == 0.0
+
+
+DEAD = plan("dns.unreadable")
+DENIED = plan("dns.not-allowed")
+
+
+def test_why_a_way_back_is_not_proposed_stands_where_commands_see_it_until_it_goes(tmp_path) -> None:
+    """The credential has ended: said once, shown with what to do, and gone as soon as the run begins."""
+    w = World(tmp_path, [DEAD, DEAD, plan()], [DONE])
+    w.core.found = HEALTHY
+    seen: list[str] = []
+    sleep = w.core.clock.sleep
+
+    async def look(seconds: float) -> None:
+        seen.append(hindered(read_hindrances(tmp_path), "healthy", w.core.clock.now()))
+        assert hindered(read_hindrances(tmp_path), "down", w.core.clock.now()) == ""
+        await sleep(seconds)
+
+    w.core.clock.sleep = look
+    w.go(parent="run-0")
+    assert len(seen) == 2 and len(w.deeds.started) == 1 and len(w.speaker.told) == 1
+    assert seen[0] == (
+        "mend what keeps the way back of run-0 from being proposed: because of dns.unreadable. mend dns.unreadable. "
+        "It is tried again by itself"
+    )
+    assert read_hindrances(tmp_path) == [] == w.conductor.hindrances.all
+
+
+@pytest.mark.parametrize("trouble", [DENIED, Invalid("wrong"), StorageError("full")], ids=["denied", "invalid", "full"])
+def test_what_somebody_must_mend_is_put_off_told_once_and_shown(tmp_path, trouble) -> None:
+    """Each further try that ends the same is no news; another reason is, and so is the same after it went."""
+    w = World(tmp_path, [trouble])
+    off: list[tuple[str, str, str]] = []
+    w.conductor.put_off = lambda *what: off.append(what)
+    w.core.found = HEALTHY
+    for _ in range(3):
+        w.go(parent="run-0")
+    assert off == [(w.incident, NAME, "run-0")] * 3 and len(w.speaker.told) == 1 and w.deeds.started == []
+    assert len(w.core.kinds("refused", "run_failed")) == 1 and w.core.book.events()[-1].data["later"] is True
+    assert hindered(read_hindrances(tmp_path), "healthy", w.core.clock.now())
+    w.deeds.plans = [plan("relay-open")]
+    w.go(parent="run-0")
+    assert len(w.speaker.told) == 2
+    w.conductor.turned(back=False)
+    assert read_hindrances(tmp_path) == []
+    w.go(parent="run-0")
+    assert len(w.speaker.told) == 3
+
+
+@pytest.mark.parametrize(("status", "again"), [("failed", True), ("aborted", False)])
+def test_a_way_back_that_failed_is_asked_about_again_once_it_was_looked_at(tmp_path, status, again) -> None:
+    """Nobody has to wait for an hour for what is mended in a minute; a no stands."""
+    w = World(tmp_path, [plan()], [Ending(status, 1, "the token has ended", "", "")])
+    off: list[Any] = []
+    w.conductor.put_off = lambda *what: off.append(what)
+    w.core.found = HEALTHY
+    w.go(parent="run-0")
+    assert off == ([(w.incident, NAME, "run-0", FAILED_AGAIN_S)] if again else [])
+    assert ("the token has ended" in hindered(read_hindrances(tmp_path), "healthy", w.core.clock.now())) is again
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "Nothing was changed. Plan again when that is mended.",
+        "Try again in a moment.",
+        "A server that is silent may answer in a moment: try again, or see its log.",
+    ],
+)
+def test_nobody_is_told_to_do_what_is_done_by_itself(hint) -> None:
+    told = sentence(Hindrance(0.0, "back", "", "the key has ended", hint, ""))
+    assert told == "mend what keeps back from starting: the key has ended. It is tried again by itself"
+
+
+def test_a_yes_to_a_void_plan_and_what_a_person_starts_hinder_nothing(tmp_path) -> None:
+    """The one is asked anew at once, the other was told to whoever started it."""
+    off: list[Any] = []
+    w = World(tmp_path, [DENIED], [Refused("moved", rule="plan-stale")])
+    w.conductor.put_off = lambda *what: off.append(what)
+    w.go(plan=plan())
+    w.go(initiator="alice")
+    assert off == [] and read_hindrances(tmp_path) == [] and len(w.speaker.told) == 2
+
+
+def test_a_full_disk_is_told_and_tried_again_although_it_cannot_be_written_down(tmp_path, monkeypatch) -> None:
+    """The log alone said it, and nobody was asked again in this outage."""
+    w, off = World(tmp_path, [StorageError("the disk is full")]), list[Any]()
+    w.conductor.put_off = lambda *what: off.append(what)
+
+    def note(*_: Any, **__: Any) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(type(w.core.book), "note", note)
+    w.go()
+    assert off == [(w.incident, NAME, "")] and len(w.speaker.told) == 1 and "the disk is full" in w.speaker.told[0][1]
+
+
+def test_what_somebody_went_back_from_by_hand_is_not_tried_again_nor_spoken_of(tmp_path) -> None:
+    """`bcp failback` at another terminal: nothing is in the way any more, whatever the last try said."""
+    w = World(tmp_path, [DENIED, DEAD])
+    w.core.found = HEALTHY
+    w.go(parent="run-0")
+    w.conductor.turned(back=True)
+    assert len(read_hindrances(tmp_path)) == 1
+    w.core.running.all = [RunCard("run-0", "done")]
+    w.conductor.turned(back=True)
+    assert read_hindrances(tmp_path) == []
+    w.go(parent="run-0")
+    assert len(w.deeds.asked) == 2 and w.core.last("given_up")["rule"] == "not-wanted"
+    assert read_hindrances(tmp_path) == []
+
+
+def test_the_same_way_back_is_tried_by_one_and_not_by_two(tmp_path) -> None:
+    """It is proposed once more each hour, while the first proposal is still tried."""
+    w = World(tmp_path, [DEAD, DEAD, plan()], [DONE])
+    w.core.found = HEALTHY
+
+    async def run() -> None:
+        for _ in range(3):
+            w.conductor.propose(w.incident, playbook(NAME), parent="run-0")
+        await w.core.settle()
+
+    asyncio.run(run())
+    assert len(w.deeds.asked) == 3 and len(w.deeds.started) == 1
+    w.go(parent="run-0")
+    assert len(w.deeds.started) == 2
+
+
+def test_a_way_back_that_was_not_wanted_for_a_while_is_asked_about_at_once_when_all_is_well(tmp_path) -> None:
+    """Not an hour later."""
+    w = World(tmp_path, [DEAD])
+    w.go(parent="run-0")
+    assert w.core.last("given_up")["rule"] == "not-wanted" and w.asked_anew == ["run-0"]
+
+
+def test_a_thousand_domains_with_one_dead_credential_have_one_reason(tmp_path) -> None:
+    """One sentence, and not a few of the same."""
+    dead = [Refusal("dns.unreadable", f"d{i}.test: the token has ended", "renew it") for i in range(1000)]
+    said = [("mx", r) for r in (dead[0], *dead)]
+    w = World(tmp_path, [SimpleNamespace(refusals=lambda: said), plan()])
+    w.go()
+    assert w.core.last("refused")["text"] == "d0.test, d1.test, d2.test and 997 more: the token has ended"
 
 
 def test_the_lasting_reason_is_the_one_that_is_named(tmp_path) -> None:

@@ -26,7 +26,7 @@ from bcp.pages.words import words
 from bcp.pages.words.said import because, in_language, reason, said, written
 from bcp.plugins.dns import manual
 from bcp.server.parts import spoken
-from bcp.server.parts.conduct import ended_badly
+from bcp.server.parts.books import ended_badly
 from bcp.server.parts.drills import _missed
 from bcp.server.parts.matter import choices_of, labels_of, matter_of
 from bcp.server.parts.say import Speaker

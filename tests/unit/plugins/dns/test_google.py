@@ -286,6 +286,17 @@ def test_the_policy_is_the_least() -> None:
     assert condition == " || ".join(f"resource.name.endsWith({w})" for w in wanted) and PLUGIN.policy is policy
 
 
+@pytest.mark.parametrize(("count", "bindings"), [(13, 1), (14, 2), (260, 20), (261, 1)])
+def test_conditions_are_no_longer_than_iam_takes_them(count: int, bindings: int) -> None:
+    """12 operators each, 20 of them for one role and account; beyond that the type alone is asked for."""
+    names = [f"d{i}.test" for i in range(count)]
+    _, *found = grants(policy(GoogleSettings.model_validate(GIVEN), dict.fromkeys(names, "")))
+    conditions = [c for _, c in found]
+    assert len(conditions) == bindings and max(c.count("||") for c in conditions) <= 12
+    named = [n for n in names if any(f'"/rrsets/{n}./MX"' in c for c in conditions)]
+    assert named == (names if count <= 260 else []) and all('/MX")' in c for c in conditions)
+
+
 @pytest.mark.parametrize(
     ("status", "message", "more", "state", "code"),
     [

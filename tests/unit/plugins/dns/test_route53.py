@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import json
+import re
 
 import pytest
 from pydantic import ValidationError
@@ -297,6 +298,27 @@ def test_the_policy_is_the_least() -> None:
         "route53:ChangeResourceRecordSetsActions": ["CREATE", "DELETE"],
     }
     assert "FindZones" in policy(given, {"one.test": ""}) and PLUGIN.policy is policy
+
+
+@pytest.mark.parametrize(("region", "partition"), [("cn-northwest-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_the_policy_names_what_is_in_the_partition_of_its_region(region: str, partition: str) -> None:
+    """An ARN of another partition allows nothing there."""
+    text = policy(Route53Settings.model_validate({"kind": "route53", "region": region}), {"one.test": ""})
+    assert set(re.findall(r"arn:[\w-]+", text)) == {f"arn:{partition}"}
+
+
+def test_more_names_than_one_policy_takes_are_several_policies_that_each_fit() -> None:
+    """6,144 characters are what AWS takes of a managed policy."""
+    names = {f"a-rather-long-name-{i}.example.test": "" for i in range(1000)}
+    made = policy(Route53Settings.model_validate({"kind": "route53"}), names).split("\n\n")
+    moved: list[str] = []
+    for text in made:
+        assert len(re.sub(r"\s", "", text)) <= 6_144
+        (move,) = (s for s in json.loads(text)["Statement"] if s["Sid"] == "MoveMx")
+        condition = move["Condition"]["ForAllValues:StringEquals"]
+        moved += condition["route53:ChangeResourceRecordSetsNormalizedRecordNames"]
+        assert condition["route53:ChangeResourceRecordSetsRecordTypes"] == ["MX"]
+    assert moved == sorted(names) and 1 < len(made) < 12
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,22 @@ def test_a_zone_that_two_pages_name_is_one_zone() -> None:
     assert asyncio.run(made._zone(NAME)).id == ID
 
 
+@pytest.mark.parametrize("ignores", [False, True], ids=["pages", "no pages"])
+def test_a_listing_that_does_not_count_its_pages_is_read_until_no_more_rows_come(ignores: bool) -> None:
+    """Its first page may be a short one: half an MX would be deleted, and the other half would stay."""
+    from bcp.plugins.vendors.cloudflare import told
+
+    made, rows = _cloudflare(), [_record(i) for i in range(3)]
+
+    async def get(path: str, asked: dict[str, str]) -> Told:
+        page = int(asked["page"])
+        body = {"success": True, "errors": [], "result": rows if ignores else rows[page - 1 : page]}
+        return told(Reply(200, {}, json.dumps(body)))
+
+    made._api.get = get
+    assert asyncio.run(made._list("/x", {})) == rows
+
+
 def _record(number: int, **more: Any) -> dict[str, Any]:
     base = {"id": str(number), "name": NAME, "type": "MX", "content": "old.test", "priority": 0, "ttl": 300}
     return {**base, "comment": None, "tags": [], **more}
