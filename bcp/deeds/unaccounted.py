@@ -79,10 +79,9 @@ def count(app: App, found: Incident) -> Unaccounted:
     gone: Sequence[Gone] = getattr(books, "gone", tuple)()
     if books.agents or gone:
         people, names = _in_ledger(books, since, gone)
-    if books.agents:
-        if _moved(app, found):
-            silent = list(_silent(books, app.clock.now()))
-            unread = tuple(_unread(books, since, silent))
+    if books.agents and _moved(app, found):
+        silent = list(_silent(books, app.clock.now()))
+        unread = tuple(_unread(books, since, silent))
     if books.without:
         for left, some, unheard in _drained(app, found):
             people, names, dead = people + left, [*names, *some], [*dead, *unheard]
