@@ -1,8 +1,8 @@
 """What a log daemon says that it left out, because there was too much at once. Pure.
 
-journald keeps so many lines of a service in so many seconds (``RateLimitBurst=``, journald.conf(5)), rsyslog so
-many of a program or of the journal (``RateLimit.Burst``): a drain is more than that. What is beyond is thrown away, and one
-line says how much it was.
+journald keeps so many lines of a service in so many seconds (``RateLimitBurst=``, journald.conf(5)), rsyslog so many
+of a program or of the journal (``RateLimit.Burst``): a drain is more than that. The rest is thrown away, and one line
+says how much it was.
 """
 
 from __future__ import annotations
