@@ -10,6 +10,7 @@ from bcp.contracts.relay_ledger import MAIL, Fate, Remark, Source, Told
 from bcp.deeds import incident as deed
 from bcp.deeds.incident import Close, Declare, close, declare
 from bcp.deeds.unaccounted import Unaccounted, ask_and_count, count
+from bcp.incident.wording import event_words
 from bcp.kernel.errors import Refused
 
 from .house import CONFIG, CONTACTS, House, person
@@ -75,6 +76,11 @@ def test_a_named_person_closes_it_with_a_reason_that_stays(guarded) -> None:
     assert event.actor == "bob" and event.data["unaccounted_reason"] == "its sender sent it again"
     assert (event.data["unaccounted"], event.data["names"]) == (1, ["a@corp.test (unknown, mx-backup q1)"])
     assert guarded.book.damage() == ""
+    assert event_words(event) == (
+        "over; its sender sent it again; a test; not accounted for: 1 recipient(s): a@corp.test (unknown, mx-backup q1)"
+    )
+    silent = replace(event, data={**event.data, "unaccounted": 0, "silent": ["r2"], "gone": ["r3 left"]})
+    assert event_words(silent).endswith("a test; what they took is not known: r2; r3 left")
 
 
 def test_where_all_is_accounted_for_nothing_more_is_said(guarded) -> None:
