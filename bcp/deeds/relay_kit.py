@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from bcp.kernel.files import write_atomic
 from bcp.kit.ed25519 import public_half
 from bcp.kit.relay_reach import Reach
 from bcp.relay.sources import agents_of
-from bcp.relay_kit.drift import Drift, drifts
+from bcp.relay_kit.drift import Drift, drifts, loose
 from bcp.relay_kit.facts import KitFacts, hops_of
 from bcp.relay_kit.files import KitFile, kit_files
 from bcp.relay_kit.ssh_keys import is_public_key
@@ -136,7 +136,8 @@ async def check_kit(app: App, name: str = "", root: Path | None = None) -> list[
         except Transient as error:
             out.append(Compared(facts.host, trouble=error.message))
             continue
-        out.append(Compared(facts.host, (*drifts(files, there), *(() if root else await _living(relay, facts.host)))))
+        living = () if root else await _living(relay, facts.host)
+        out.append(Compared(facts.host, (*drifts(files, there), *loose(files, there.rights), *living)))
     return out
 
 
@@ -148,28 +149,42 @@ async def _living(relay: RelayHosts, host: str) -> Sequence[Drift]:
         return ()
     units = (unit.partition(" is ") for unit in told.units_off)
     off = (Drift(f"etc/systemd/system/{name}", "at the machine's start", "enabled", why) for name, _, why in units)
-    return (*((NO_FIREWALL,) if told.firewall is False else ()), *off)
+    open_keys = (Drift(f"etc/bcp-relay/{name}", "rights", "0600 of root", "readable by others") for name in told.loose)
+    return (*((NO_FIREWALL,) if told.firewall is False else ()), *off, *open_keys)
 
 
-def read_root(root: Path, files: Sequence[KitFile]) -> dict[str, str]:
+class There(dict[str, str]):
+    """Files as they are, by path without the first slash."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rights: dict[str, tuple[int, int]] = {}
+        """Mode and owner (uid) of each."""
+
+
+def read_root(root: Path, files: Sequence[KitFile]) -> There:
     """The kit's files as they are below a folder."""
-    found = {}
+    found = There()
     for file in files:
         path = root / file.target
         if file.target and path.is_file():
             found[file.target] = path.read_text(encoding="utf-8", errors="replace")
+            told = path.stat()
+            found.rights[file.target] = told.st_mode & 0o7777, told.st_uid
     return found
 
 
-def unpack(text: str) -> Mapping[str, str]:
+def unpack(text: str) -> There:
     """What ``bcp-relay files`` prints. Raises ``Transient`` where it is something else."""
     try:
-        found = {}
+        found = There()
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text, validate=True)), mode="r:") as archive:
             for member in archive.getmembers():
                 inner = archive.extractfile(member) if member.isfile() else None
                 if inner is not None:
-                    found[member.name.lstrip("./")] = inner.read(1_000_000).decode("utf-8", "replace")
+                    name = member.name.lstrip("./")
+                    found[name] = inner.read(1_000_000).decode("utf-8", "replace")
+                    found.rights[name] = member.mode & 0o7777, member.uid
         return found
     except (ValueError, tarfile.TarError, OSError, EOFError) as error:
         text = f"the relay answers, but not as bcp-relay does: {error}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bcp.contracts.relay_ledger import MAIL, UNSEEN, WAITING, Fate, Wanted
+from bcp.contracts.relay_ledger import MAIL, UNSEEN, WAITING, Fate, Source, Wanted
 from bcp.engine.store import RunView
 from bcp.incident.model import Incident
 from bcp.kernel.errors import BcpError
@@ -21,7 +21,9 @@ BEFORE_S = 3600.0
 """Mail that the relay accepted so long before the incident was opened belongs to it: an outage is noticed late."""
 NAMED = 100
 """Recipients that are named in the record."""
-SILENT_S = 900.0
+SILENT_S, PUSH_S = 900.0, 360.0
+"""An agent that was not heard for so long is silent; one that comes by itself does so every five minutes at the
+least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +79,25 @@ def count(app: App, found: Incident) -> Unaccounted:
     gone: Sequence[Gone] = getattr(books, "gone", tuple)()
     if books.agents or gone:
         people, names = _in_ledger(books, since, gone)
-    if books.agents:
-        heard = {s.relay: s.heard for s in books.ledger.sources()}
-        now = app.clock.now()
-        if _moved(app, found):
-            silent = [n for n in books.agents if now - heard.get(n, 0.0) > SILENT_S]
-            unread = tuple(_unread(books, since, silent))
+    if books.agents and _moved(app, found):
+        silent = list(_silent(books, app.clock.now()))
+        unread = tuple(_unread(books, since, silent))
     if books.without:
         for left, some, unheard in _drained(app, found):
             people, names, dead = people + left, [*names, *some], [*dead, *unheard]
     behind = tuple(g.text(waits) for g, waits in books.left_behind()) if gone else ()
     return Unaccounted(people, tuple(names), tuple(silent), tuple(dict.fromkeys(dead)), behind, unread)
+
+
+def _silent(books: RelayBooks, now: float) -> Iterator[str]:
+    """Agents that were not heard for long, or did not answer when they were asked last, however short that is ago: what
+    their hosts took since is not known."""
+    known = {s.relay: s for s in books.ledger.sources()}
+    for name, way in books.agents.items():
+        source = known.get(name, Source(name))
+        asked_in_vain = bool(source.problem) and not source.blind
+        if asked_in_vain or now - source.heard > (PUSH_S if way.push else SILENT_S):
+            yield name
 
 
 def _unread(books: RelayBooks, since: float, silent: Sequence[str]) -> Iterator[str]:

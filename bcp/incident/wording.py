@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 from bcp.incident.model import Event, Incident
 from bcp.kernel.units import format_duration
@@ -81,7 +82,19 @@ def event_words(e: Event, but: Collection[str] = ()) -> str:
         "title", "playbook", "mode", "run", "status", "result", "text", "reason", "why", "unaccounted_reason", "how",
         "peer",
     )  # fmt: skip
-    return "; ".join(str(d[n]) for n in names if d.get(n) and n not in but)[:400]
+    said = "; ".join(str(d[n]) for n in names if d.get(n) and n not in but)[:400]
+    return "; ".join([said, *_not_known(d)])[:800] if e.kind == "closed_by_hand" else said
+
+
+def _not_known(d: Mapping[str, Any]) -> Iterator[str]:
+    """What nobody knew when a person closed it all the same (``bcp.deeds.unaccounted``)."""
+    people, names = int(d.get("unaccounted") or 0), [str(n) for n in d.get("names") or ()]
+    if people:
+        more = f" and {people - 3} more" if people > 3 else ""
+        yield f"not accounted for: {people} recipient(s): {', '.join(names[:3])}{more}"
+    if d.get("silent"):
+        yield f"what they took is not known: {', '.join(map(str, d['silent']))}"
+    yield from (str(t) for kind in ("unread", "gone") for t in d.get(kind) or ())
 
 
 def incident_sentence(i: Incident, minute: Callable[[float], str]) -> str:

@@ -58,7 +58,14 @@ def _queued(line: str) -> QueuedMail | None:
         return None
     ident, arrived, sender = row.get("queue_id"), row.get("arrival_time", 0), row.get("sender", "")
     people = [r for r in row["recipients"] if isinstance(r, dict) and isinstance(r.get("address"), str)]
-    named = isinstance(ident, str) and ident and isinstance(sender, str) and len(people) == len(row["recipients"])
+    # Ids go to programs one a line: one of two lines would ask for another mail.
+    named = (
+        isinstance(ident, str)
+        and ident
+        and ident.isprintable()
+        and isinstance(sender, str)
+        and len(people) == len(row["recipients"])
+    )
     timed = isinstance(arrived, (int, float)) and not isinstance(arrived, bool) and 0 <= arrived < MAX_TIME
     if not (named and timed):
         return None

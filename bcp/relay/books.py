@@ -57,7 +57,7 @@ def account_of(
         by_name=_named(ledger, parts),
         sources=sources,
         remarks=ledger.remarks((*relays, *(g.name for g in gone)), max(0.0, since - skew)),
-        silent=[r for r in relays if r not in known or not known[r].stream],
+        silent=[r for r in relays if r not in known or not (known[r].stream or known[r].heard)],
         holds={s.relay: ledger.count(replace(wide, relays=(s.relay,), statuses=WAITING)) for s in sources},
         gone=[(g, _count(ledger, parts_of(replace(wide, statuses=WAITING), [g], alone=True))) for g in gone],
         until=until,

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from bcp.kit.log_drops import dropped
 from bcp.kit.mail_log import MAX_LINE, Again, Line, Not, Reader, begins_again, begins_in_tag, objects_in
 from bcp.relay.events import cut_off, event_of, runs_on, theirs, torn, whole_without_end
 from bcp.relay.export import Export
@@ -98,6 +99,7 @@ class Listener:
             at = begins_in_tag(text)
             if at < 0:
                 self.counted["other"] += 1
+                self._left_out(raw)
                 return
         elif text[:1] == "{":
             at = next((a for a in objects_in(text) if isinstance(self.reader.read(text[a:].encode()), Line)), -1)
@@ -140,6 +142,12 @@ class Listener:
         before, self._in_a_row, self._bytes = self._many, self._in_a_row + 1, self._bytes + len(raw)
         if self._many and not before:
             self.gap = "many lines of its log, one after the other, could not be read: what they say is not in here"
+
+    def _left_out(self, raw: bytes) -> None:
+        """Another program's line: does it say that lines of Postfix are not in the log?"""
+        lines, who = dropped(raw)
+        if lines:
+            self.gap = f"{who} left {lines} lines out, too many came at once: what they say is not in here"
 
     @property
     def _many(self) -> bool:

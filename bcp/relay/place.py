@@ -49,6 +49,8 @@ class Place:
     cursor: str = ""
     last: float = 0.0
     """When the line before was written."""
+    aside: list[str] = field(default_factory=list)
+    """Files of the journal that cannot be read, as it was said of each, once."""
 
     def find(self, head: bytes) -> list[Stream]:
         """The contents that begin so, the one that was read furthest first."""
@@ -66,7 +68,8 @@ class Place:
     def to_json(self) -> str:
         """To be kept."""
         rows = [[s.head_size, s.head, s.offset, s.tail, s.current] for s in self.streams]
-        return json.dumps({"streams": rows, "newest": self.newest, "cursor": self.cursor, "last": self.last})
+        kept = {"streams": rows, "newest": self.newest, "cursor": self.cursor, "last": self.last}
+        return json.dumps({**kept, **({"aside": self.aside[-MOST:]} if self.aside else {})})
 
 
 def place_of(text: str) -> Place:
@@ -75,7 +78,8 @@ def place_of(text: str) -> Place:
         return Place()
     data: dict[str, Any] = json.loads(text)
     streams = [Stream(int(n), str(h), int(o), str(t), bool(c)) for n, h, o, t, c in data["streams"]]
-    return Place(streams, int(data["newest"]), str(data["cursor"]), float(data["last"]))
+    aside = [str(a) for a in data.get("aside", ())]
+    return Place(streams, int(data["newest"]), str(data["cursor"]), float(data["last"]), aside)
 
 
 def digest(raw: bytes) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bcp.relay_kit.files import KEYS, SSH_KEYS, KitFile
 
-MOVING = frozenset({"defer_transports", "unknown_relay_recipient_reject_code", "exchange: soft_bounce"})
-"""Settings that ``bcp-relay`` moves while the relay works: what they are now is its state, and no difference."""
+MOVING = {
+    "defer_transports": {"(empty)", "exchange"},
+    "unknown_relay_recipient_reject_code": {"450", "550"},
+    "exchange: soft_bounce": {"yes", "no"},
+}
+"""Settings that ``bcp-relay`` moves while the relay works, and to what: which it is now is its state, and no
+difference; another value is."""
 YOURS = frozenset({"etc/postfix/bcp_postscreen.cidr"})
 """Files that are there to be filled by whoever keeps the relay."""
 
@@ -46,6 +52,20 @@ def drifts(kit: Sequence[KitFile], there: Mapping[str, str]) -> tuple[Drift, ...
     return tuple(found)
 
 
+def loose(kit: Sequence[KitFile], rights: Mapping[str, tuple[int, int]]) -> tuple[Drift, ...]:
+    """Files that others may write or read, or that belong to somebody else, than the kit says. ``rights``: mode and
+    owner (uid) by path. Whoever owns most of them is meant to: root, and in a copy whoever made it."""
+    ours = [f for f in kit if f.target in rights and f.target not in YOURS]
+    owner = Counter(rights[f.target][1] for f in ours).most_common(1)[0][0] if ours else 0
+    found = []
+    for file in ours:
+        mode, uid = rights[file.target]
+        if (mode, uid) != (file.mode, owner):
+            wanted, there = (f"{m:04o} of uid {u}" for m, u in ((file.mode, owner), (mode, uid)))
+            found.append(Drift(file.target, "rights", wanted, there))
+    return tuple(found)
+
+
 def _in_file(path: str, wanted: str, found: str) -> list[Drift]:
     if path.endswith("main.cf"):
         return _in_settings(path, settings_of(wanted), settings_of(found))
@@ -59,7 +79,7 @@ def _in_settings(path: str, wanted: Mapping[str, str], found: Mapping[str, str])
     return [
         Drift(path, n, wanted.get(n, ""), found.get(n, ""))
         for n in names
-        if n not in MOVING and wanted.get(n) != found.get(n)
+        if wanted.get(n) != found.get(n) and found.get(n) not in MOVING.get(n, ())
     ]
 
 

@@ -53,6 +53,8 @@ class MachineFacts:
     """How many recipients its list says that it has; ``list_count`` is how many Postfix finds."""
     units_off: tuple[str, ...] = ()
     """Services that do not start with the machine, each with why: ``postfix is masked``."""
+    loose: tuple[str, ...] = ()
+    """Private keys that others than root can read, by their names in ``/etc/bcp-relay``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def facts_in(text: str) -> MachineFacts:
         firewall if isinstance(firewall, bool) else None,
         maybe["list_says"],
         tuple(one_line(str(u), 60) for u in raw.get("units_off") or []),
+        tuple(one_line(str(u), 60) for u in raw.get("loose") or []),
     )
 
 
@@ -122,7 +125,7 @@ def _sound(raw: Mapping[str, Any]) -> bool:
     return (
         all(isinstance(n, (int, float)) and not isinstance(n, bool) and abs(n) < 1e18 for n in numbers)
         and all(isinstance(raw.get(k), bool) for k in _FLAGS)
-        and all(isinstance(raw.get(k) or [], list) for k in ("hops", "units_off"))
+        and all(isinstance(raw.get(k) or [], list) for k in ("hops", "units_off", "loose"))
     )
 
 

@@ -6,6 +6,7 @@ of yours tells; all else is taken on its word, and plans and reports say which.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,11 +23,14 @@ from bcp.kernel.json_in import loads, rows
 from bcp.kernel.secret import Secret
 from bcp.kernel.text import one_line
 from bcp.kit.http import Http
+from bcp.kit.log_dates import AHEAD_S
 from bcp.kit.postfix_queue import MAX_TIME, read_beside, whole
 from bcp.kit.process import run_program
 from bcp.kit.relay_probe import probe_hosts
 
 CAP = 50_000_000
+ROUNDED_S = 60.0
+"""Some services tell times in whole minutes."""
 
 
 class Told(Model):
@@ -84,6 +88,8 @@ class Hosted:
         self.mx = settings.published()
         self.can_count = bool(settings.queue.command or settings.queue.url)
         self.on_its_word = _words(settings)
+        self._arrived: dict[str, float] = {}
+        """When each message that was seen in its queue arrived, by its own word."""
 
     async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
         """RCPT for our domain at each address, and for a domain that is not ours."""
@@ -99,6 +105,7 @@ class Hosted:
         if nobody := next((m for m in found if not m.recipients), None):  # whose it is would be nobody's: not counted
             text = f"{self.settings.vendor} does not say whom {one_line(nobody.queue_id, 40)!r} in its queue is for"
             raise Transient(text, hint="Let queue: tell the recipients of each message.")
+        self._arrived.update((m.queue_id, m.arrived) for m in found if m.arrived)
         return found
 
     async def drain(self, domains: Sequence[str]) -> str:
@@ -113,8 +120,15 @@ class Hosted:
         source = self.settings.fates
         if not queue_ids or not (source.command or source.url):
             return []
-        found, odd = read_fates(await self._ask(source, "fates", list(queue_ids), post=True), set(queue_ids))
+        text, now = await self._ask(source, "fates", list(queue_ids), post=True), time.time()  # noqa: TID251
+        found, odd = read_fates(text, set(queue_ids), self._arrived, now)
+        days = odd.pop(OF_ANOTHER_DAY, 0)
         self.on_its_word = (*_words(self.settings), *_not_known(self.settings.vendor, odd))
+        if days:
+            others = (
+                f"{days} row(s) of what {self.settings.vendor} tells have a time before the mail came, or in the future"
+            )
+            self.on_its_word += (f"{others}, and are not counted: they are of other mails, or its clock is wrong",)
         return found
 
     async def _ask(self, source: Told, what: str, lines: Sequence[str] = (), *, post: bool = False) -> str:
@@ -149,9 +163,13 @@ def _words(settings: HostedSettings) -> tuple[str, ...]:
     """What nobody but the service can know, as things are configured."""
     vendor, days = settings.vendor, settings.keeps / 86400
     found = [f"{vendor} keeps mail for {days:g} days", f"{vendor} sends it to Exchange itself, and not by MX"]
-    if not (settings.queue.command or settings.queue.url):
+    if settings.queue.command or settings.queue.url:
+        found.append(f"{vendor} holds what it tells, and nothing else (queue:)")
+    else:
         found.append(f"{vendor} holds nothing any more when it says so (no queue: is configured)")
-    if not (settings.fates.command or settings.fates.url):
+    if settings.fates.command or settings.fates.url:
+        found.append(f"what became of a mail is what {vendor} tells of it (fates:)")
+    else:
         found.append(f"{vendor} delivered what it took (no fates: are configured)")
     return tuple(found)
 
@@ -174,8 +192,15 @@ def parse_fates(text: str, wanted: set[str]) -> list[MailFate]:
     return read_fates(text, wanted)[0]
 
 
-def read_fates(text: str, wanted: set[str]) -> tuple[list[MailFate], Counter[str]]:
-    """The same, and statuses that nobody here knows, with how many rows have each. The last word is the newest one
+OF_ANOTHER_DAY = "\n"
+"""No status: rows whose time cannot be one of that mail."""
+
+
+def read_fates(
+    text: str, wanted: set[str], arrived: Mapping[str, float] | None = None, now: float = MAX_TIME
+) -> tuple[list[MailFate], Counter[str]]:
+    """The same, and statuses that nobody here knows, with how many rows have each. What became of a mail before it
+    ``arrived`` is another mail's, under the same id. The last word is the newest one
     where both rows have a time, else the one that stands last; that it waits is a word, too."""
     last: dict[tuple[str, str], tuple[float | None, MailFate]] = {}
     odd = Counter[str]()
@@ -188,6 +213,9 @@ def read_fates(text: str, wanted: set[str]) -> tuple[list[MailFate], Counter[str
             odd[one_line(status, 30)] += 1
             continue
         at, (before, _) = _time(row.get("time")), last.get((ident, to), (None, None))
+        if at is not None and not (arrived or {}).get(ident, at) - ROUNDED_S <= at <= now + AHEAD_S:
+            odd[OF_ANOTHER_DAY] += 1
+            continue
         if at is None or before is None or at >= before:
             last[(ident, to)] = at, MailFate(ident, to, status, str(row.get("detail", ""))[:500])
     waiting = {i for (i, to), (_, f) in last.items() if to and f.status in WAITS}

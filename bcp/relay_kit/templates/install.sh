@@ -68,14 +68,29 @@ fi
 # -- Files --------------------------------------------------------------------------------------------------------------
 # Settings that move while the relay works are kept as they are now.
 moving="defer_transports unknown_relay_recipient_reject_code"
-kept=
+kept= moved_back=
 if [ -e $main ] && grep -q 'Written by `bcp relay kit`' $main; then
-    for name in $moving; do kept="$kept$name=$(postconf -h $name)
-"; done
+    for name in $moving; do
+        case $name=$(postconf -h $name) in
+            defer_transports= | defer_transports=exchange | unknown_*=450 | unknown_*=550) ;;
+            *) # Set by hand to what bcp-relay never sets: as at the beginning.
+                case $name in defer_*) postconf -e defer_transports= ;; *) postconf -e $name=450 ;; esac
+                changed="$changed $main"
+                moved_back=yes
+                ;;
+        esac
+        kept="$kept$name=$(postconf -h $name)
+"
+    done
     bounces=$(postconf -hP exchange/unix/soft_bounce 2> /dev/null || echo yes)
+    case $bounces in yes | no) ;; *) bounces=yes ;; esac
 fi
 put() { # file, mode
-    if [ -e "/$1" ] && cmp -s "$here/root/$1" "/$1" && [ "$(stat -c %a "/$1")" = "$2" ]; then return 0; fi
+    if [ -f "/$1" ] && [ "$(stat -c '%a %u' "/$1")" != "$2 0" ]; then
+        chown root:root "/$1" && chmod "$2" "/$1"
+        changed="$changed /$1"
+    fi
+    if [ -e "/$1" ] && cmp -s "$here/root/$1" "/$1"; then return 0; fi
     # Only the moving settings differ: that is no difference.
     if [ "$1" = etc/postfix/main.cf ] && [ -e "/$1" ] && same_but_moving "$1"; then return 0; fi
     if [ "$1" = etc/postfix/master.cf ] && [ -e "/$1" ] && same_but_bounces "$1"; then return 0; fi
@@ -93,12 +108,19 @@ before=$changed
 while read -r mode path; do put "$path" "$mode"; done << 'FILES'
 {{ listing }}
 FILES
-[ "$before" = "$changed" ] || files_changed=yes
+[ "$before" = "$changed" ] && [ -z "$moved_back" ] || files_changed=yes
 if [ -n "$kept" ] && [ "${files_changed:-no}" = yes ]; then
     printf '%s' "$kept" | while IFS= read -r line; do [ "${line#*=}" = "$(postconf -h "${line%%=*}")" ] ||
         postconf -e "$line"; done
     [ "$(postconf -hP exchange/unix/soft_bounce)" = "$bounces" ] || postconf -P "exchange/unix/soft_bounce=$bounces"
 fi
+
+# A private key that others can read was put there by hand.
+for key in $(find /etc/bcp-relay/tls.pem /etc/bcp-relay/agent.key /etc/bcp-relay/rfc2136.ini \
+    \( -perm /077 -o ! -user root \) 2> /dev/null); do
+    chown root:root "$key" && chmod 600 "$key"
+    changed="$changed $key"
+done
 
 # -- Accounts, folders, keys ----------------------------------------------------------------------------------------------
 if ! id bcp-relay > /dev/null 2>&1; then

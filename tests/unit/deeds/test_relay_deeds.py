@@ -268,7 +268,7 @@ def test_a_list_that_somebody_had_a_hand_in_is_replaced_when_a_person_says_so(tm
 
 def test_what_does_not_start_with_the_machine_is_a_difference(tmp_path) -> None:
     site = Site(tmp_path, "r1.test")
-    facts = {**FACTS, "firewall": False, "units_off": ["postfix is masked"]}
+    facts = {**FACTS, "firewall": False, "units_off": ["postfix is masked"], "loose": ["tls.pem"]}
     (tmp_path / "r1.test/facts").write_text(json.dumps(facts))
     out = tmp_path / "out"
     relay_kit.write_kit(site.app(), out)
@@ -277,7 +277,14 @@ def test_what_does_not_start_with_the_machine_is_a_difference(tmp_path) -> None:
     assert [str(d) for d in found.drifts] == [
         "/etc/nftables.d/bcp-relay.nft: in the kernel: is missing, should be loaded",
         "/etc/systemd/system/postfix: at the machine's start: is masked, should be enabled",
+        "/etc/bcp-relay/tls.pem: rights: is readable by others, should be 0600 of root",
     ]
+    (tmp_path / "r1.test/facts").write_text(json.dumps(FACTS))
+    (tmp_path / "r1.test/root/usr/local/sbin/bcp-relay").chmod(0o777)
+    for looked in (relay_kit.check_kit(site.app()), relay_kit.check_kit(site.app(), root=tmp_path / "r1.test/root")):
+        (found,) = asyncio.run(looked)
+        ((told,),) = ([(d.file, d.setting, d.found[:4]) for d in found.drifts],)
+        assert told == ("usr/local/sbin/bcp-relay", "rights", "0777")
 
 
 FACTS = {

@@ -9,7 +9,8 @@ import pytest
 from bcp.contracts.relay_ledger import MAIL, Fate, Remark, Source, Told
 from bcp.deeds import incident as deed
 from bcp.deeds.incident import Close, Declare, close, declare
-from bcp.deeds.unaccounted import Unaccounted, count
+from bcp.deeds.unaccounted import Unaccounted, ask_and_count, count
+from bcp.incident.wording import event_words
 from bcp.kernel.errors import Refused
 
 from .house import CONFIG, CONTACTS, House, person
@@ -75,6 +76,11 @@ def test_a_named_person_closes_it_with_a_reason_that_stays(guarded) -> None:
     assert event.actor == "bob" and event.data["unaccounted_reason"] == "its sender sent it again"
     assert (event.data["unaccounted"], event.data["names"]) == (1, ["a@corp.test (unknown, mx-backup q1)"])
     assert guarded.book.damage() == ""
+    assert event_words(event) == (
+        "over; its sender sent it again; a test; not accounted for: 1 recipient(s): a@corp.test (unknown, mx-backup q1)"
+    )
+    silent = replace(event, data={**event.data, "unaccounted": 0, "silent": ["r2"], "gone": ["r3 left"]})
+    assert event_words(silent).endswith("a test; what they took is not known: r2; r3 left")
 
 
 def test_where_all_is_accounted_for_nothing_more_is_said(guarded) -> None:
@@ -100,6 +106,27 @@ def test_an_agent_that_is_silent_after_a_switch_is_not_nothing(guarded) -> None:
     assert count(guarded.app, lost).any
     told(guarded)
     assert not count(guarded.app, lost).any
+
+
+def test_a_relay_that_died_a_minute_ago_took_nobody_knows_what(guarded) -> None:
+    """Closing asks the agent, and it does not answer: that it did so a minute ago tells nothing of that minute."""
+    lost = replace(opened(guarded), runs=("run-lost",))
+    told(guarded, replace(ROW, status="sent"), heard=guarded.app.clock.now() - 60)
+    assert not count(guarded.app, lost).any, "nobody has asked it since"
+    found = guarded.do(ask_and_count(guarded.app, lost))
+    assert found.silent == ("mx-backup",) and "mx-backup was not heard: what it took is not known" in found.text()
+
+
+def test_an_agent_that_comes_by_itself_is_missed_sooner(guarded) -> None:
+    """It comes every ten seconds, and every five minutes where it was not heard."""
+    pushed = (guarded.folder / "bcp.yaml").read_text().replace("command: ['false']", "push: true")
+    (guarded.folder / "bcp.yaml").write_text(pushed)
+    house = House(guarded.folder)
+    lost, now = replace(opened(house), runs=("run-lost",)), house.app.clock.now()
+    told(house, heard=now - 330)
+    assert not count(house.app, lost).any
+    told(house, heard=now - 400)
+    assert count(house.app, lost).silent == ("mx-backup",)
 
 
 def test_a_log_that_was_not_read_keeps_it_open(guarded) -> None:

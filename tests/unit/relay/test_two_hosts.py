@@ -256,6 +256,15 @@ def test_one_that_was_never_heard_is_missing_from_the_account() -> None:
     assert found.unheard == (S2,) and not found.meets and "never heard" in found.warnings[0]
 
 
+def test_one_that_has_taken_no_mail_yet_is_no_silent_one() -> None:
+    """It answers, and has nothing to tell: no batch ever came of it."""
+    ledger = MemoryLedger()
+    take(ledger, S1, first_log())
+    ledger.heard(Source(S2, heard=NOW, read=NOW))
+    found = account_of(ledger, [S1, S2], OURS, now=NOW)
+    assert found.meets and found.unheard == () and found.warnings == ()
+
+
 def test_a_drain_says_what_it_cannot_count() -> None:
     ledger = MemoryLedger()
     take(ledger, S1, first_log())

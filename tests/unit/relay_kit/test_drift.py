@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcp.relay_kit.drift import Drift, drifts, logical_lines, services_of, settings_of
+from bcp.relay_kit.drift import Drift, drifts, logical_lines, loose, services_of, settings_of
 from bcp.relay_kit.files import KEYS, SSH_KEYS, KitFile
 
 MAIN = "# c\na = 1\nb =\n    x\n    y\ndefer_transports =\n"
@@ -25,6 +25,10 @@ def differ(path: str, wanted: str, found: str) -> list[str]:
     [
         (MAIN.replace("a = 1", "a=1").replace("    x\n    y", " x   y"), []),
         (MAIN.replace("defer_transports =", "defer_transports = exchange"), []),
+        (
+            MAIN.replace("defer_transports =", "defer_transports = smtp"),
+            ["/etc/postfix/main.cf: defer_transports: is smtp, should be (empty)"],
+        ),
         (MAIN + "# more\n", []),
         (MAIN.replace("a = 1", "a = 2"), ["/etc/postfix/main.cf: a: is 2, should be 1"]),
         (MAIN + "a = 2\n", ["/etc/postfix/main.cf: a: is 2, should be 1"]),
@@ -42,6 +46,7 @@ def test_settings_of_main_cf(found, said) -> None:
     [
         (MASTER.replace("soft_bounce=yes", "soft_bounce=no"), []),
         (MASTER.replace("\n  -o", " -o"), []),
+        (MASTER.replace("soft_bounce=yes", "soft_bounce=maybe"), ["exchange: soft_bounce: is maybe, should be yes"]),
         (MASTER.replace("=ipv4", "=all"), ["exchange: inet_protocols: is all, should be ipv4"]),
         (MASTER.replace("  -o inet_protocols=ipv4\n", ""), ["exchange: inet_protocols: is missing, should be ipv4"]),
         (MASTER.replace("postscreen", "smtpd"), ["smtp: is inet n - n - 1 smtpd, should be inet n - n - 1 postscreen"]),
@@ -54,6 +59,19 @@ def test_settings_of_main_cf(found, said) -> None:
 )
 def test_services_of_master_cf(found, said) -> None:
     assert differ("etc/postfix/master.cf", MASTER, found) == [f"/etc/postfix/master.cf: {s}" for s in said]
+
+
+def test_who_may_write_a_file_and_whose_it_is() -> None:
+    """sudo runs one of them as root: with its text as it was, everybody could change it a minute later."""
+    kit = [KitFile(f"root/{n}", "x", mode) for n, mode in (("a", 0o644), ("b", 0o755), ("c", 0o440), ("d", 0o644))]
+    assert loose(kit, {"a": (0o644, 0), "b": (0o755, 0), "c": (0o440, 0)}) == ()
+    assert loose(kit, {n: (f.mode, 1000) for n, f in zip("abcd", kit, strict=True)}) == (), "a copy of somebody's"
+    found = loose(kit, {"a": (0o644, 0), "b": (0o777, 0), "c": (0o440, 65534), "d": (0o644, 0)})
+    assert [str(d) for d in found] == [
+        "/b: rights: is 0777 of uid 0, should be 0755 of uid 0",
+        "/c: rights: is 0440 of uid 65534, should be 0440 of uid 0",
+    ]
+    assert loose(kit, {}) == (), "an older relay does not tell"
 
 
 def test_other_files_by_their_first_line_that_differs() -> None:

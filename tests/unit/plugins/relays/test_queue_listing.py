@@ -46,7 +46,8 @@ def test_a_mail_whose_recipients_have_all_left_is_still_one() -> None:
     [
         {"recipients": None}, {"recipients": {"address": "b@x"}}, {"recipients": ["b@corp.test"]},
         {"recipients": [{"address": 7}]}, {"recipients": [{}]}, {"recipients": [{"address": "b@x"}, None]},
-        {"queue_id": None}, {"queue_id": ""}, {"queue_id": ["4X1"]}, {"queue_id": 4}, {"sender": None}, {"sender": {}},
+        {"queue_id": None}, {"queue_id": ""}, {"queue_id": ["4X1"]}, {"queue_id": 4},
+        {"queue_id": "4X1\n4X2"}, {"queue_id": "4X1\x1b[2J"}, {"sender": None}, {"sender": {}},
         {"arrival_time": "now"}, {"arrival_time": None}, {"arrival_time": True}, {"arrival_time": -1},
         {"arrival_time": 10**400}, {"arrival_time": float("nan")}, {"arrival_time": float("inf")},
     ],

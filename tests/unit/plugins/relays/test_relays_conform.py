@@ -151,6 +151,41 @@ class TestHostedOnItsWord(RelaySuite):
         (tmp_path / "told").write_text("")
         assert self.run(relay.fates(["A"])) == [] and "not known" not in taken_on_word(relay)
 
+    def test_what_became_of_it_before_it_came_is_another_mails(self, tmp_path) -> None:
+        """Ids come again after days: such a row is not counted, and plans and reports say that there was one."""
+        from bcp.contracts.relay import taken_on_word
+
+        came = 1_795_000_000.0
+        mail = {
+            "queue_id": "A1",
+            "sender": "s@o.test",
+            "arrival_time": came,
+            "recipients": [{"address": "a@corp.test"}],
+        }
+        (tmp_path / "q").write_text(json.dumps(mail))
+        cat = {k: {"command": ["cat", str(tmp_path / n)]} for k, n in (("queue", "q"), ("fates", "f"))}
+        relay = self.make(vendor="Acme", **cat)
+        self.run(relay.queue())
+
+        def told(at: object) -> int:
+            row = {"queue_id": "A1", "recipient": "a@corp.test", "status": "sent", "time": at}
+            (tmp_path / "f").write_text(json.dumps(row))
+            return len(self.run(relay.fates(["A1"])))
+
+        for wrong in ("2019-01-01T00:00:00Z", -1, came - 61, 9e10):
+            assert told(wrong) == 0, wrong
+            assert "1 row(s) of what Acme tells have a time before the mail came" in taken_on_word(relay)
+        for right in (came, came - 59, came + 5, None):
+            assert told(right) == 1, right
+            assert "before the mail came" not in taken_on_word(relay)
+
+    def test_what_a_command_tells_is_its_word_too(self) -> None:
+        """Nobody here can look: an empty queue, and a mail that was delivered, are what the service says."""
+        from bcp.contracts.relay import taken_on_word
+
+        said = taken_on_word(self.make(vendor="Acme", queue={"command": ["x"]}, fates={"url": "http://127.0.0.1/"}))
+        assert "Acme holds what it tells, and nothing else" in said and "is what Acme tells of it (fates:)" in said
+
     def test_a_mail_for_nobody_is_not_passed_over(self, tmp_path) -> None:
         """A queue of mails without recipients would look empty to whoever drains it."""
         from bcp.kernel.errors import Transient
