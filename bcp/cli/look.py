@@ -211,7 +211,7 @@ def _receive(app: App) -> None:
             app.watching.spool.put(line)
             taken += 1
         except (Invalid, Refused) as error:
-            render.warn(f"{error.message}. {error.hint}")
+            render.warn(error.whole)
     render.say(f"{taken} round(s) taken")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcp.contracts.channel import Channel
-from bcp.contracts.contact import Contact
+from bcp.contracts.contact import Contact, wants
 from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
@@ -289,7 +289,7 @@ class Asker:
         """Ask one person (or one place) by one channel, once."""
         who = person.id if person is not None else EVERYBODY
         address = channel.address_of(person) if person is not None else channel.place()
-        if not address or (person is not None and (channel.name in person.optout or channel.form in person.optout)):
+        if not address or (person is not None and not wants(person, channel.name, channel.form)):
             return
         personal = person is not None and channel.form in PERSONAL
         yes = no = link = ""

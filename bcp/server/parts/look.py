@@ -27,7 +27,7 @@ class Looking:
                 try:
                     await self.actor.consider(self.core.seen())
                 except BcpError as error:  # a full disk must not stop the looking
-                    LOG.error("watch: %s. %s", error.message, error.hint)
+                    LOG.error("watch: %s", error.whole)
                 self.core.changed()
         finally:
             self.sight.alive = False
