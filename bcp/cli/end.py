@@ -15,6 +15,7 @@ from bcp.cli.live import Timeline
 from bcp.cli.person import ground_of, who_is
 from bcp.cli.plan import Override, Reason, confirm, describe, overrides
 from bcp.kernel.errors import GateClosed, Invalid
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.deeds.abort import Shown
@@ -132,7 +133,7 @@ def settle(
     render.emit(
         "bcp.settled/1",
         {"run": done.run, "keys": list(done.keys), "happened": done.happened, "by": done.by},
-        f"{len(done.keys)} effect(s) settled as {word} by {done.by}. Go on: bcp resume {done.run}",
+        f"{plural(len(done.keys), 'effect')} settled as {word} by {done.by}. Go on: bcp resume {done.run}",
     )
 
 

@@ -16,6 +16,7 @@ from bcp.cli.live import Timeline
 from bcp.cli.person import ground_of, who_is
 from bcp.cli.plan import Domains, Inputs, Override, Reason, RestOf, Since, ask_to_run, confirm, describe, request, which
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.deeds.plan import PlanRequest
@@ -154,7 +155,7 @@ def resume(run_id: RunId = "last", hold: Hold = True) -> None:
     before = {e.key for e in app.running.runs.view(found).record.effects if e.state != "settled"}
     if before:
         render.say(
-            f"{len(before)} effect(s) were under way and are in doubt; asking what became of them: "
+            f"In doubt, because they were under way: {plural(len(before), 'effect')}; asking what became of them: "
             f"{', '.join(sorted(before)[:5])}"
         )
     timeline = Timeline(app.clock.now(), found)

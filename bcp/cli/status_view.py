@@ -15,6 +15,7 @@ from bcp.engine.gate import CLOCK_TOLERANCE_S
 from bcp.incident.standing import stuck
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
+from bcp.kernel.text import one_or_many, plural
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
@@ -299,7 +300,8 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                 [
                     s.id,
                     render.status_word(s.status),
-                    (s.error or s.summary or _named(names, s.id)) + (f" (round {s.rounds})" if s.rounds else ""),
+                    (one_or_many(s.error or s.summary) or _named(names, s.id))
+                    + (f" (round {s.rounds})" if s.rounds else ""),
                 ]
                 for s in state.steps.values()
             ]
@@ -319,7 +321,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
     if doubtful:
         lines += [
             "",
-            f"In doubt: {len(doubtful)} effect(s)",
+            f"In doubt: {plural(len(doubtful), 'effect')}",
             *(f"  {e.key}  since {render.moment(e.claimed_at, now)}" for e in doubtful[:10]),
         ]
     if timeline:

@@ -39,6 +39,7 @@ from bcp.kernel.errors import (
     storage_in,
 )
 from bcp.kernel.secret import redact, redact_data
+from bcp.kernel.text import plural
 from bcp.plan.build import resolve_args
 from bcp.playbook import expr
 from bcp.playbook.expr import ExpressionError
@@ -205,7 +206,7 @@ class Performer:
             await self.note("item_finished", step=placed.id, item=index, result=result, summary=redact(outcome.summary))
             results.append(result)
             changed = changed or outcome.changed
-        return Outcome(f"{len(items)} item(s)", {"items": results}, changed)
+        return Outcome(plural(len(items), "item"), {"items": results}, changed)
 
     async def _attempts(
         self, placed: Placed, scope: Mapping[str, Any], item: int | None, stop: asyncio.Event

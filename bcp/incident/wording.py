@@ -37,9 +37,26 @@ _TONES = {
 _WORDS = {"is-not": "It is no outage", "maintenance": "We are in maintenance", "withdrawn": "Takes it back"}
 
 
-def event_title(kind: str) -> str:
-    """What happened, in a few words; the kind itself where there are none."""
+_NOT_OVER = {
+    "stopped": "A run pauses, and goes on later",
+    "holding": "A run holds",
+    "in_doubt": "A run waits for a person's word",
+}
+"""A process's work on a run ended, and the run is not over."""
+
+
+def event_title(kind: str, status: str = "") -> str:
+    """What happened, in a few words; the kind itself where there are none. ``status``: of the run that it is about."""
+    if kind == "run_ended" and status in _NOT_OVER:
+        return _NOT_OVER[status]
     return _TITLES.get(kind, kind.replace("_", " ").capitalize())
+
+
+def event_kind(e: Event) -> str:
+    """Its kind as a line begins with it."""
+    if e.kind == "run_ended" and e.data.get("status") in _NOT_OVER:
+        return {"stopped": "run pauses", "holding": "run holds"}.get(str(e.data["status"]), "run waits")
+    return e.kind.replace("_", " ")
 
 
 def event_tone(e: Event) -> str:
