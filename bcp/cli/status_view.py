@@ -79,6 +79,7 @@ def _whole(found: Runs, *, timeline: bool) -> None:
         text = "\n".join([now.words(s, (), ""), *lines]) + _no_run(found, s)
         render.emit("bcp.status/1", {"run": "", "situation": now.data(s), "drains": drains}, text)
         _warn_of_lost(found)
+        _warn_of_disk(state)
         return
     _warn_of_lost(found)
     _warn_of_disk(state)

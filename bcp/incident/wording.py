@@ -22,12 +22,13 @@ _TITLES = {
     "not_closed": "It is not closed: mails are not accounted for",
     "alert": "An alert came", "closed": "Incident closed", "started": "The daemon starts", "stopped": "The daemon ends",
     "nobody_reached": "Nobody is known to have been asked", "nobody_told": "Nobody is known to have been told",
+    "disk_again": "Everything can be written down again",
     "unheard": "Answers cannot be heard", "heard_again": "Answers can be heard again",
     "login": "Logged in", "logout": "Logged out", "login_wrong": "A log-in was wrong",
     "login_locked": "A log-in was locked",
 }  # fmt: skip
 _TONES = {
-    "nobody_reached": "bad", "nobody_told": "bad", "unheard": "bad", "heard_again": "ok",
+    "nobody_reached": "bad", "nobody_told": "bad", "unheard": "bad", "heard_again": "ok", "disk_again": "ok",
     "opened": "warn", "question": "warn", "refused": "bad", "run_failed": "bad", "answer_refused": "warn",
     "wrong_code": "warn", "login_wrong": "warn", "login_locked": "bad", "closed": "ok", "run_started": "busy",
     "run_resumed": "busy", "abort_asked_for": "warn", "failback_proposed": "busy", "proposed": "busy",
