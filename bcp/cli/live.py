@@ -116,8 +116,9 @@ class Timeline:
         if about := str(p.data.get("about") or ""):
             rows = "".join(f"\n    {r}" for r in about.splitlines())
             return paint(f"? {p.step}: {who}: please do this; closes in {left}.{run}{rows}", "warn", sys.stderr)
+        plan = str(p.data["checksum"])[:12]
         return paint(
-            f"? {p.step}: {one_or_many(p.text)} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}",
+            f"? {p.step}: {one_or_many(p.text)} from {who}; closes in {left}. Plan {plan}.{run}",
             "warn",
             sys.stderr,
         )
