@@ -49,6 +49,7 @@ def check() -> None:
         f"{config_path()}: {verdict}. {plural(len(app.world.domains), 'domain')}, {plural(people, 'contact')}, "
         f"{plural(messages, 'message')}, {plural(len(app.world.channels), 'channel')}."
     )
+    text = render.wrap(text)
     after = "\nA secret may be set where the daemon runs: ask there, bcp doctor." if unset else ""
     render.emit(
         "bcp.config/1",
