@@ -270,7 +270,8 @@ def _waits(step: StepState, checksum: str) -> str:
         return f"{step.id} waits until {until} for this to be done by {who}:"
     if gate.get("about"):
         return f"{step.id} waits until {until} for {gate['count']} yes to this from {who}:"
-    return f"{step.id} waits for {gate['count']} approval(s) from {who} until {until}, plan {checksum[:12]}"
+    many = "1 approval" if gate["count"] == 1 else f"{gate['count']} approval(s)"
+    return f"{step.id} waits for {many} from {who} until {until}, plan {checksum[:12]}"
 
 
 def _told(data: Mapping[str, Any]) -> Any:
