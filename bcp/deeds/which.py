@@ -37,7 +37,7 @@ def meant(runs: Runs, text: str, which: Which, deed: str, zone: str = "") -> str
     """The run that is named; else the only one of this kind; else the newest of all.
 
     Raises:
-        Invalid: (``which-run``) several could be meant; as ``Runs.find``.
+        Invalid: (``ambiguous``) several could be meant; as ``Runs.find``.
     """
     return runs.find(text or only(runs, which, deed, zone))
 
@@ -46,14 +46,14 @@ def only(runs: Runs, which: Which, deed: str, zone: str = "") -> str:
     """The only run of this kind that is not over; empty: there is none.
 
     Raises:
-        Invalid: (``which-run``) there are several.
+        Invalid: (``ambiguous``) there are several.
     """
     found = [c for c in runs.cards(RunQuery(unfinished=True)) if which(runs, c)]
     if len(found) > 1:
         rows = "; ".join(_row(runs, c, zone) for c in found[:NAMED])
         more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
         what = f"{len(found)} runs could be meant, and none is named: {rows}{more}"
-        raise Invalid(what, rule="which-run", hint=f"Name it: bcp {deed} {found[0].id}. All of them: bcp status --all")
+        raise Invalid(what, rule="ambiguous", hint=f"Name it: bcp {deed} {found[0].id}. All of them: bcp status --all")
     return found[0].id if found else ""
 
 

@@ -51,7 +51,7 @@ def test_the_only_one_is_meant(cards, which, run) -> None:
 def test_of_several_none_is_taken_and_all_are_named(cards, which) -> None:
     with pytest.raises(Invalid) as caught:
         meant(book(OVER, *cards), "", which, "abort")
-    assert caught.value.rule == "which-run" and all(c.id in caught.value.message for c in cards)
+    assert caught.value.rule == "ambiguous" and all(c.id in caught.value.message for c in cards)
     assert caught.value.hint.startswith(f"Name it: bcp abort {cards[0].id}.")
 
 
