@@ -13,6 +13,13 @@ from bcp.cli.person import ground_of, who_is
 from bcp.cli.plan import Reason
 
 RunId = Annotated[str, typer.Argument(help="Run id, its start or end, or 'last'.")]
+OneRun = Annotated[
+    str,
+    typer.Argument(
+        metavar="[RUN_ID]", show_default=False,
+        help="Run id, its start or end, or 'last' for the newest. Else the only one that can be meant.",
+    ),
+]  # fmt: skip
 As = Annotated[
     str, typer.Option("--as", help="Answer as this contact; their approval code is asked for (or BCP_APPROVAL_CODE).")
 ]
@@ -26,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def approve(
-    run_id: RunId = "last",
+    run_id: OneRun = "",
     as_: As = "",
     step: Step = "",
     checksum: Annotated[
@@ -37,15 +44,17 @@ def approve(
     _answer(run_id, as_, step, checksum, "", yes=True)
 
 
-def reject(run_id: RunId = "last", as_: As = "", step: Step = "", reason: Reason = "") -> None:
+def reject(run_id: OneRun = "", as_: As = "", step: Step = "", reason: Reason = "") -> None:
     """Answer a gate of a run with no."""
     _answer(run_id, as_, step, "", reason, yes=False)
 
 
 def _answer(run: str, as_: str, step: str, checksum: str, reason: str, *, yes: bool) -> None:
     from bcp.deeds.answer import Answer, answer
+    from bcp.deeds.which import asks, meant
 
     app = make_app()
+    run = meant(app.running.runs, run, asks, "approve" if yes else "reject", render.OUT.zone)
     given = Answer(yes, run=run, step=step, checksum=checksum, reason=reason)
     done = wait_for(answer(ground_of(app), who_is(app, as_), given))
     kind, word = ("approve", "Approved") if yes else ("reject", "Rejected")

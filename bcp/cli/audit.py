@@ -12,6 +12,7 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import runs, state_folder, wait_for
 from bcp.kernel.errors import BcpError, InDoubt, Refused
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.deeds.evidence.prove import Proved
@@ -193,7 +194,7 @@ def _outside(proved: Proved) -> list[str]:
     """What others vouch for."""
     if not proved.statements:
         return []
-    lines = [f"{proved.statements} head(s) signed with {proved.key[:16]}"]
+    lines = [f"{plural(proved.statements, 'head')} signed with {proved.key[:16]}"]
     if proved.stamped is not None:
         first, last = (render.moment(t, 0.0) for t in proved.stamped)
         lines.append(f"{render.status_word('ok')}  stamped by others since {first}, last {last}")

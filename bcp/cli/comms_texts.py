@@ -12,6 +12,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import config_path, pairs
 from bcp.cli.comms_options import Class, Values
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.comms.pack import Pack
@@ -152,7 +153,7 @@ def _shown(m: Message) -> str:
     size = ""
     if m.form == "sms":
         found = count(m.body)
-        size = f"  {m.segments} segment(s), {len(m.body)} characters, {found.encoding}"
+        size = f"  {plural(m.segments, 'segment')}, {len(m.body)} characters, {found.encoding}"
         if found.offenders:
             worst = found.offenders[0]
             size += f": {worst.character!r} at {worst.position + 1}"

@@ -10,6 +10,7 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.kernel.errors import BcpError
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.contracts.channel import Check
@@ -196,12 +197,17 @@ async def _detection(app: App) -> list[Check]:
         return []
     told = assess(probes, app.watching.rules, vantages)
     apart = ", ".join(told_apart(told)) or "none"
+    eyes = f"{plural(len(probes), 'probe')}, {plural(len(vantages), 'place')}"
     out = [
-        Check("detection", "ok", f"{len(probes)} probes, {len(vantages)} place(s): tells apart the classes {apart}"),
+        Check(
+            "detection",
+            "ok",
+            f"{eyes}: tells apart the classes {apart}",
+        ),
         *(Check("detection", "warn", t.sentence, t.outage.hint) for t in told if t.sentence),
     ]
     if len(vantages) < 3:
-        text = f"{len(vantages)} vantage point(s): where that one is limited or cut off, nothing is known"
+        text = f"{plural(len(vantages), 'vantage point')}: where one is limited or cut off, nothing is known"
         out.append(Check("detection", "warn", text, "Three in different networks: docs/howto/vantage-points.md"))
     return out
 

@@ -14,6 +14,13 @@ SHOWN_S = 7 * 86400.0
 """A drain that ended is shown for so long."""
 
 
+_WAITS = {
+    "canary": "the first few are on their way, and the others wait until these are through",
+    "done": "it watches whether the queue stays empty (quiet:)",
+}
+"""What it waits for, while somebody drives it."""
+
+
 def line(status: DrainStatus, *, driven: bool) -> str:
     """One drain."""
     text = f"Drain of {status.relay}: {status.state}, {status.waiting} left, {status.gone} gone"
@@ -25,6 +32,8 @@ def line(status: DrainStatus, *, driven: bool) -> str:
         text += f", {status.rate:g} a second, about {format_duration(status.seconds_left)} more"
     if status.why:
         text += f" ({status.why})"
+    if driven and (waits := _WAITS.get(status.state)):
+        text += f": {waits}"
     if status.state != "done" and not driven:
         text += ". Nobody drives it: bcp relay drain goes on"
     return text

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bcp.cli import render
-from bcp.cli.answer import As, RunId
+from bcp.cli.answer import As, OneRun, RunId
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
 from bcp.cli.person import ground_of, who_is
 from bcp.cli.plan import Override, Reason, confirm, describe, overrides
 from bcp.kernel.errors import GateClosed, Invalid
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.deeds.abort import Shown
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def abort(
-    run_id: RunId = "last",
+    run_id: OneRun = "",
     reason: Reason = "",
     as_: As = "",
     consequence: Annotated[
@@ -50,8 +51,10 @@ def abort(
         look,
     )
     from bcp.deeds.abort import abort as end
+    from bcp.deeds.which import is_open, meant
 
     app = make_app()
+    run_id = meant(app.running.runs, run_id, is_open, "abort", render.OUT.zone)
     ground = ground_of(app)
     shown = wait_for(look(ground, run_id))
     who = who_is(app, as_)
@@ -132,7 +135,7 @@ def settle(
     render.emit(
         "bcp.settled/1",
         {"run": done.run, "keys": list(done.keys), "happened": done.happened, "by": done.by},
-        f"{len(done.keys)} effect(s) settled as {word} by {done.by}. Go on: bcp resume {done.run}",
+        f"{plural(len(done.keys), 'effect')} settled as {word} by {done.by}. Go on: bcp resume {done.run}",
     )
 
 
@@ -150,7 +153,7 @@ def acknowledge(run_id: RunId = "last") -> None:
 
 
 def failback(
-    run_id: Annotated[str, typer.Argument(help="Run to go back from. Else the newest that holds.")] = "",
+    run_id: Annotated[str, typer.Argument(help="Run to go back from. Else the only one that holds.")] = "",
     override: Override = None,
     reason: Reason = "",
     yes: Annotated[
@@ -160,8 +163,10 @@ def failback(
     """Failback."""
     from bcp.cli.run import go, result
     from bcp.deeds.failback import end_parent
+    from bcp.deeds.which import holds, only
 
     app = make_app()
+    run_id = run_id or only(app.running.runs, holds, "failback", render.OUT.zone)
     who, ground = who_is(app), ground_of(app)
     parent, made = wait_for(_back(ground, who, run_id, overrides(override, reason)))
     render.say(describe(made))

@@ -12,6 +12,7 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.kernel.errors import BcpError, Refused, Transient
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.deeds.evidence.anchor import Taken
@@ -130,7 +131,9 @@ def verify(
     wrong, notes = checked(folder, key, witness)
     word = render.status_word("fail" if wrong else "ok")
     said = answer(notes)
-    first = f"{word}  " + (f"{len(wrong)} thing(s) were altered" if wrong else f"{said[0].lower()}{said[1:-1]}")
+    first = f"{word}  " + (
+        plural(len(wrong), "thing was altered", "things were altered") if wrong else f"{said[0].lower()}{said[1:-1]}"
+    )
     lines = [first, *(render.wrap(w, "  ", "- ") for w in [*wrong, *notes])]
     data = {"folder": str(folder), "altered": wrong, "notes": notes}
     render.emit("bcp.evidence-verify/1", data, "\n".join(lines))

@@ -123,14 +123,14 @@ def _timeline(events: Sequence[Event]) -> list[str]:
     """A line an event. A storm of alerts is folded: what was asked and answered must not drown in it."""
     from itertools import groupby
 
-    from bcp.incident.wording import event_words
+    from bcp.incident.wording import event_kind, event_words
 
     times, lines = Times(render.OUT.zone), []
     for kind, several in groupby(events, key=lambda e: e.kind):
         row = list(several)
         said = [
             render.wrap(
-                f"{times.second(e.at)} {kind.replace('_', ' ')} {e.actor} {event_words(e)}".rstrip(),
+                f"{times.second(e.at)} {event_kind(e)} {e.actor} {event_words(e)}".rstrip(),
                 "           ",
                 "  ",
             )

@@ -15,6 +15,7 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import wait_for
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.contracts.mx import MxSet
@@ -110,7 +111,7 @@ def _again(folder: Path) -> str:
 def _refuse(wrong: list[str], answers: Path | None) -> None:
     if wrong:
         hint = f"Mend {answers}, and give the same command again." if answers else "bcp init --help"
-        raise Invalid(f"{len(wrong)} answer(s) cannot be used: {'; '.join(wrong)}", hint=hint)
+        raise Invalid(f"{plural(len(wrong), 'answer')} cannot be used: {'; '.join(wrong)}", hint=hint)
 
 
 def _ask(folder: Path, asked: tuple[Question, ...], kept: dict[str, Any]) -> bool:

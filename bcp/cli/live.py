@@ -7,6 +7,7 @@ from typing import Any
 
 from bcp.cli.render import OUT, clock, outcome, paint, say, status_word
 from bcp.engine.events import Progress
+from bcp.kernel.text import one_or_many
 from bcp.kernel.units import format_duration
 
 _MARKS = {
@@ -102,7 +103,8 @@ class Timeline:
         mark = "!" if partly else "*" if self._plain else _MARKS.get(status, "*")
         word = status_word(status, sys.stderr) if status not in {"ok"} else ""
         colour = "ok" if status in {"ok", "unchanged", "would_run"} and not partly else "warn"
-        said = f"{' ' + word if word else ''}{': ' + p.text if p.text else ''}"
+        text = p.text if partly else one_or_many(p.text)  # scripts look for the words of a switch that left some
+        said = f"{' ' + word if word else ''}{': ' + text if text else ''}"
         return f"{paint(mark, colour, sys.stderr)} {paint(p.step, 'bold', sys.stderr)}{said}"
 
     _on_undo_finished = _on_step_finished
@@ -114,8 +116,9 @@ class Timeline:
         if about := str(p.data.get("about") or ""):
             rows = "".join(f"\n    {r}" for r in about.splitlines())
             return paint(f"? {p.step}: {who}: please do this; closes in {left}.{run}{rows}", "warn", sys.stderr)
+        plan = str(p.data["checksum"])[:12]
         return paint(
-            f"? {p.step}: {p.text} from {who}; closes in {left}. Plan {str(p.data['checksum'])[:12]}.{run}",
+            f"? {p.step}: {one_or_many(p.text)} from {who}; closes in {left}. Plan {plan}.{run}",
             "warn",
             sys.stderr,
         )

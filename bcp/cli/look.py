@@ -13,6 +13,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import pairs, wait_for
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import plural
 from bcp.kernel.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ async def _report(app: App, where: str, *, once: bool) -> int:
     send = carrier(where, render.raw)
     agent = Agent(app.watching.watcher, d.vantage, key_of(d.key.reveal()), app.clock, send)
     render.say(
-        f"Reporting to {where} as {d.vantage}, {len(app.watching.watcher.mine)} probe(s) every "
+        f"Reporting to {where} as {d.vantage}, {plural(len(app.watching.watcher.mine), 'probe')} every "
         f"{app.watching.rules.interval_s:g} s. Ctrl-C ends."
     )
     try:
@@ -211,7 +212,7 @@ def _receive(app: App) -> None:
             app.watching.spool.put(line)
             taken += 1
         except (Invalid, Refused) as error:
-            render.warn(f"{error.message}. {error.hint}")
+            render.warn(error.whole)
     render.say(f"{taken} round(s) taken")
 
 

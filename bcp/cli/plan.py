@@ -15,6 +15,7 @@ from bcp.cli.common import pairs, wait_for
 from bcp.cli.person import ground_of, who_is
 from bcp.kernel.clock import moment_text
 from bcp.kernel.errors import GateClosed, Invalid, Refused, StorageError
+from bcp.kernel.text import one_or_many, plural
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def describe(made: Plan) -> str:
         ]
     refused = made.refusals()
     if refused:
-        lines += ["", render.paint(f"Refused: {len(refused)} rule(s) say no", "bad")]
+        lines += ["", render.paint(f"Refused: {plural(len(refused), 'rule says', 'rules say')} no", "bad")]
         for step, refusal in _each_once(refused):
             lines.append(render.wrap(f"{said_by(step, refusal)} [{refusal.rule}]", "    ", "  x "))
             if refusal.hint:
@@ -309,5 +310,5 @@ def _would(step: PlannedStep) -> str:
 def _notes(made: Plan) -> list[str]:
     from bcp.incident.patience import together
 
-    seen = dict.fromkeys(n for s in made.steps if s.would == "run" for n in together(s.notes))
+    seen = dict.fromkeys(one_or_many(n) for s in made.steps if s.would == "run" for n in together(s.notes))
     return [render.wrap(n, "    ", "  - ") for n in seen]

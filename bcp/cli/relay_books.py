@@ -15,6 +15,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid, Missing
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.contracts.relay_ledger import Fate, Wanted
@@ -138,7 +139,7 @@ def give_up(
 
     app = make_app()
     count = wait_for(deed(ground_of(app), who_is(app, as_), GivenUp(source, reason)))
-    text = f"{count} recipient(s) at {source} count as removed; their senders were not told."
+    text = f"{plural(count, 'recipient')} at {source} now counted as removed; their senders were not told."
     render.emit("bcp.relay-give-up/1", {"source": source, "recipients": count}, text)
 
 

@@ -11,6 +11,7 @@ from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.deeds.relay_kit import Compared
@@ -61,7 +62,7 @@ def _show(found: list[Compared]) -> None:
     lines = []
     for c in found:
         state = "fail" if c.drifts or c.trouble else "ok"
-        said = c.trouble or (f"{len(c.drifts)} difference(s)" if c.drifts else "as the kit has it")
+        said = c.trouble or (plural(len(c.drifts), "difference") if c.drifts else "as the kit has it")
         lines.append(f"{render.status_word(state)}  {c.host}: {said}")
         lines += [f"  {d}" for d in c.drifts]
     data = {"hosts": [{"host": c.host, "trouble": c.trouble} for c in found], "differences": rows}

@@ -11,6 +11,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.cli.relay_kit import Relay
 from bcp.kernel.clock import iso
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.deeds.relay_recipients import HostList, Recipients
@@ -42,7 +43,7 @@ def show(relay: Relay = "", full: Full = False) -> None:
     rows = sorted(found.addresses)
     data = {"recipients": rows, "foreign": found.foreign, "odd": list(found.odd), "sources": list(found.sources)}
     odd = [f"left out, no address: {o}" for o in found.odd[:20]]
-    render.emit("bcp.relay-recipients/1", data, "\n".join([*rows, "", f"{len(rows)} recipient(s)", *odd]))
+    render.emit("bcp.relay-recipients/1", data, "\n".join([*rows, "", plural(len(rows), "recipient"), *odd]))
 
 
 def check(relay: Relay = "", full: Full = False) -> None:

@@ -273,12 +273,13 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = (), room: int = 0
     for row in everything:
         left = "".join(cell + " " * max(2, w + 2 - len(_bare(cell))) for cell, w in zip(row[:-1], widths, strict=True))
         last = max(20, wide - len(indent))
+        over = "." * (len(_bare(left)) - len(indent))  # a cell that is wider than its column takes from the last one
         parts = (
-            textwrap.wrap(row[-1], last, break_long_words=False, break_on_hyphens=False)
-            if len(_bare(row[-1])) > last
-            else [row[-1]]
+            textwrap.wrap(row[-1], last, initial_indent=over, break_long_words=False, break_on_hyphens=False)
+            if len(over) + len(_bare(row[-1])) > last
+            else [over + row[-1]]
         )
-        lines.append((left + (parts[0] if parts else "")).rstrip())
+        lines.append((left + (parts[0][len(over) :] if parts else "")).rstrip())
         lines.extend(indent + p for p in parts[1:])
     return "\n".join(lines)
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bcp.cli import render
-from bcp.cli.answer import RunId
+from bcp.cli.answer import OneRun
 from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.cli.live import Timeline
 from bcp.cli.person import ground_of, who_is
 from bcp.cli.plan import Domains, Inputs, Override, Reason, RestOf, Since, ask_to_run, confirm, describe, request, which
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.deeds.plan import PlanRequest
@@ -145,16 +146,17 @@ def result(run_id: str, ending: Ending) -> None:
         raise typer.Exit(ending.code)
 
 
-def resume(run_id: RunId = "last", hold: Hold = True) -> None:
+def resume(run_id: OneRun = "", hold: Hold = True) -> None:
     """Go on with a run that stopped."""
     from bcp.deeds.run import resume as again
+    from bcp.deeds.which import meant, stopped
 
     app = make_app()
-    found = app.running.runs.find(run_id)
+    found = meant(app.running.runs, run_id, stopped, "resume", render.OUT.zone)
     before = {e.key for e in app.running.runs.view(found).record.effects if e.state != "settled"}
     if before:
         render.say(
-            f"{len(before)} effect(s) were under way and are in doubt; asking what became of them: "
+            f"In doubt, because they were under way: {plural(len(before), 'effect')}; asking what became of them: "
             f"{', '.join(sorted(before)[:5])}"
         )
     timeline = Timeline(app.clock.now(), found)

@@ -134,7 +134,10 @@ def _troubles(app: App) -> list[tuple[str, str]]:
     from bcp.store.sqlite.health import troubles
     from bcp.store.sqlite.state import SqliteState
 
-    return [(t.subject, f"NOT WHOLE: {t.message}. {t.hint}") for t in troubles(SqliteState(app.configuration.state))]
+    return [
+        (t.subject, f"NOT WHOLE: {t.message}" + (f". {t.hint}" if t.hint else ""))
+        for t in troubles(SqliteState(app.configuration.state))
+    ]
 
 
 def _chosen(app: App) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import typer
 from bcp.cli import render
 from bcp.cli.common import app as make_app
 from bcp.cli.common import config_path
+from bcp.kernel.text import plural
 
 
 def register(app: typer.Typer) -> None:
@@ -43,11 +44,12 @@ def check() -> None:
         *(f"domains: {n}: {_AIMLESS}" for n in aimless),
         *doubts,
     )
-    verdict = f"no mistake, {len(warnings)} thing(s) to look at" if warnings else "nothing wrong"
+    verdict = f"no mistake, {plural(len(warnings), 'thing')} to look at" if warnings else "nothing wrong"
     text = (
-        f"{config_path()}: {verdict}. {len(app.world.domains)} domain(s), {people} contact(s), "
-        f"{messages} message(s), {len(app.world.channels)} channel(s)."
+        f"{config_path()}: {verdict}. {plural(len(app.world.domains), 'domain')}, {plural(people, 'contact')}, "
+        f"{plural(messages, 'message')}, {plural(len(app.world.channels), 'channel')}."
     )
+    text = render.wrap(text)
     after = "\nA secret may be set where the daemon runs: ask there, bcp doctor." if unset else ""
     render.emit(
         "bcp.config/1",

@@ -185,7 +185,7 @@ def _mx(cards: Sequence[RunCard]) -> tuple[Standing, Mx]:
         return stands, Mx(False)
     back = [c.moved_at for c in cards if c.parent and c.moved_at and not c.drill]
     if back:
-        return stands, Mx(False, max(back))
+        return stands, Mx(False, max(back), drains=stands.what == "draining")
     holds = [c for c in cards if c.stands and not c.parent and not c.drill]
     if not holds:
         return stands, Mx(False)

@@ -12,6 +12,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import wait_for
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import plural
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def snapshot(
     taken = wait_for(_take(app))
     path = store.write(taken)
     changed = differences(before, taken) if before is not None else []
-    text = [f"{path.name}: {len(taken.domains)} domain(s), {len(taken.relays)} relay(s)"]
+    text = [f"{path.name}: {plural(len(taken.domains), 'domain')}, {plural(len(taken.relays), 'relay')}"]
     text += [f"  could not be read: {u}" for u in taken.unreadable[:20]]
     text += _change_lines(changed) if before is not None else ["  the first one; later ones are compared with it"]
     data = {

@@ -15,6 +15,7 @@ from bcp.engine.gate import CLOCK_TOLERANCE_S
 from bcp.incident.standing import stuck
 from bcp.kernel.clock import iso
 from bcp.kernel.errors import Missing
+from bcp.kernel.text import one_or_many, plural
 from bcp.kernel.units import format_duration
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def _whole(found: Runs, *, timeline: bool) -> None:
         text = "\n".join([now.words(s, (), ""), *lines]) + _no_run(found, s)
         render.emit("bcp.status/1", {"run": "", "situation": now.data(s), "drains": drains}, text)
         _warn_of_lost(found)
+        _warn_of_disk(state)
         return
     _warn_of_lost(found)
     _warn_of_disk(state)
@@ -268,7 +270,8 @@ def _waits(step: StepState, checksum: str) -> str:
         return f"{step.id} waits until {until} for this to be done by {who}:"
     if gate.get("about"):
         return f"{step.id} waits until {until} for {gate['count']} yes to this from {who}:"
-    return f"{step.id} waits for {gate['count']} approval(s) from {who} until {until}, plan {checksum[:12]}"
+    many = "1 approval" if gate["count"] == 1 else f"{gate['count']} approval(s)"
+    return f"{step.id} waits for {many} from {who} until {until}, plan {checksum[:12]}"
 
 
 def _told(data: Mapping[str, Any]) -> Any:
@@ -299,7 +302,8 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
                 [
                     s.id,
                     render.status_word(s.status),
-                    (s.error or s.summary or _named(names, s.id)) + (f" (round {s.rounds})" if s.rounds else ""),
+                    (one_or_many(s.error or s.summary) or _named(names, s.id))
+                    + (f" (round {s.rounds})" if s.rounds else ""),
                 ]
                 for s in state.steps.values()
             ]
@@ -319,7 +323,7 @@ def status_text(view: RunView, now: float, timeline: bool) -> str:
     if doubtful:
         lines += [
             "",
-            f"In doubt: {len(doubtful)} effect(s)",
+            f"In doubt: {plural(len(doubtful), 'effect')}",
             *(f"  {e.key}  since {render.moment(e.claimed_at, now)}" for e in doubtful[:10]),
         ]
     if timeline:

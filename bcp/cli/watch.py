@@ -12,6 +12,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import until_told, wait_for
 from bcp.cli.live import Timeline
 from bcp.kernel.errors import Invalid, Refused, StorageError
+from bcp.kernel.text import plural
 
 if TYPE_CHECKING:
     from bcp.detect.decide import Decision
@@ -176,8 +177,8 @@ async def _watch(app: App, playbook: str, until: str, *, hold: bool, metrics: st
     screen = _Screen(app, metrics)
     watcher, every = app.watching.watcher, app.settings.detect.interval
     render.say(
-        f"Watching {app.settings.service}: {len(watcher.mine)} probe(s) every {every:g} s, "
-        f"from {len(watcher.detector.vantages)} vantage point(s). Ctrl-C ends."
+        f"Watching {app.settings.service}: {plural(len(watcher.mine), 'probe')} every {every:g} s, "
+        f"from {plural(len(watcher.detector.vantages), 'vantage point')}. Ctrl-C ends."
     )
     act = _Starter(app, loaded, hold=hold)
     try:

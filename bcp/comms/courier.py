@@ -227,8 +227,8 @@ class Courier:
     def _own_order(self, contact: Contact, order: Order) -> list[str]:
         """This person's own order of the channels of the order, then the rest."""
         usual = [n for n in order.channels if not self.channel(n).broadcast]
-        own = [n for n in contact.channels if n in usual]
-        return [*own, *(n for n in usual if n not in own)]
+        own = [n for word in contact.channels for n in usual if word in (n, self.channel(n).form)]
+        return list(dict.fromkeys((*own, *usual)))
 
     async def _channel(
         self, order: Order, name: str, key: str, only: Collection[str] | None = None

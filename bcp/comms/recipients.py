@@ -9,7 +9,7 @@ from typing import Any
 from bcp.comms.segments import count
 from bcp.contacts.directory import Directory
 from bcp.contracts.channel import Channel, Message
-from bcp.contracts.contact import Contact
+from bcp.contracts.contact import Contact, wants
 from bcp.contracts.services import Order
 
 DISTURBING = frozenset({"sms", "voice"})
@@ -53,7 +53,7 @@ def recipients(
         address = channel.address_of(contact)
         if not address:
             found.missing.append(contact.id)
-        elif channel.name in contact.optout or channel.form in contact.optout:
+        elif not wants(contact, channel.name, channel.form):
             found.opted_out.append(contact.id)
         elif (
             channel.form in DISTURBING

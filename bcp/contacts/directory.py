@@ -39,6 +39,8 @@ class Directory:
     audiences: Mapping[str, Audience]
     source: str = ""
     taken_at: float = 0.0
+    astray: Mapping[str, str] = field(default_factory=dict)
+    """Who wants to be told by what there is not."""
     _by_id: dict[str, Contact] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

@@ -17,19 +17,19 @@ from bcp.kernel.errors import Problem
 _ID = re.compile(r"^\w[\w.@'+-]{0,127}$")
 """Letters of any script: people are called Müller."""
 WAYS = ("sms", "voice", "email", "chat", "page")
-"""Kinds of channels that somebody may have opted out of, beside channels by their name."""
+"""Kinds of channels that somebody may want or have opted out of, beside channels by their name."""
 _MEANT = {
     **{way: way for way in WAYS}, "mail": "email", "emails": "email", "text": "sms", "texts": "sms", "call": "voice",
     "calls": "voice", "telephone": "voice", "telefon": "voice", "anruf": "voice", "anrufe": "voice",
 }  # fmt: skip
-"""How they are written: a no is heard however it is. ``E-Mail`` and ``e mail`` are ``email``."""
+"""How they are written: a wish or a no is heard however it is. ``E-Mail`` and ``e mail`` are ``email``."""
 _LOCAL = re.compile(r"^[^\s,;:<>\"()\[\]\\@]{1,64}$")
 _PHONE_HINT = "Write it in E.164, with + and country code: +4930123456."
 
 
 def contact_of(row: Row, file: str, channels: Collection[str] | None = None) -> Contact | Problem:
     """The person of a row, or the first thing that is wrong with it. ``channels``: which there are, where it is known:
-    then whoever opted out of another one is refused."""
+    then whoever wants or opted out of another one is refused."""
     if row.wrong:
         return Problem(row.wrong, file, row.line, 1, row.hint, row.rule)
     text = {k: clean(str(v or "")) for k, v in row.values.items() if not isinstance(v, list)}
@@ -37,7 +37,8 @@ def contact_of(row: Row, file: str, channels: Collection[str] | None = None) -> 
     email, wrong_email = check_email(text.get("email", ""))
     phone, wrong_phone = check_phone(str(row.values.get("phone") or ""))
     lists = {k: _words(row.values.get(k)) for k in LISTS}
-    lists["optout"] = heard(lists["optout"], channels or ())
+    for key in ("channels", "optout"):
+        lists[key] = heard(lists[key], channels or ())
     wrong = (
         (f"the id {ident!r} is not usable", "contact.id", "Letters, digits, . _ @ - ' + ; at most 128.")
         if not _ID.match(ident)
@@ -47,7 +48,7 @@ def contact_of(row: Row, file: str, channels: Collection[str] | None = None) -> 
         if wrong_phone
         else (f"{ident}: {bad}", "contact.quiet", "quiet: 22:00-07:00, timezone: Europe/Berlin")
         if (bad := check_quiet(text.get("quiet", ""), text.get("timezone", "")))
-        else _wrong_list(ident, lists) or _wrong_optout(ident, lists["optout"], channels)
+        else _wrong_list(ident, lists) or _wrong_ways(ident, lists, channels)
     )
     if wrong is not None:
         return Problem(wrong[0], file, row.line, 1, wrong[2], wrong[1])
@@ -71,33 +72,35 @@ def _wrong_list(ident: str, lists: Mapping[str, tuple[str, ...]]) -> tuple[str, 
 
 
 def _meant(word: str, channels: Collection[str]) -> str:
-    """The kind or channel that somebody opted out of; else the word as it stands."""
+    """The kind or channel that somebody wants, or opted out of; else the word as it stands."""
     small = word.lower()
     return small if small in channels else _MEANT.get(re.sub(r"[-_ ]", "", small), word)
 
 
 def heard(words: Iterable[str], channels: Collection[str]) -> tuple[str, ...]:
-    """Opt-outs as they are compared with channels."""
+    """Wishes and opt-outs as they are compared with channels."""
     return tuple(dict.fromkeys(_meant(w, channels) for w in words))
 
 
 def unheard(words: Iterable[str], channels: Collection[str]) -> list[str]:
-    """What of this is neither a kind nor a channel: nobody would be spared by it."""
+    """What of this is neither a kind nor a channel: it would spare nobody, and tell nobody."""
     return [w for w in words if _meant(w, channels) not in {*WAYS, *channels}]
 
 
 def ways_of(channels: Iterable[str]) -> str:
-    """What somebody may opt out of, in words."""
+    """What somebody may want or opt out of, in words."""
     named = ", ".join(sorted(set(channels) - {*WAYS})[:20])
     return f"{', '.join(WAYS)}" + (f"; or a channel: {named}" if named else "")
 
 
-def _wrong_optout(ident: str, words: Iterable[str], channels: Collection[str] | None) -> tuple[str, str, str] | None:
-    wrong = unheard(words, channels) if channels is not None else []
-    if not wrong:
-        return None
-    text = f"{ident}: optout: {wrong[0]!r} is neither a kind of channel nor a channel, and would spare them nothing"
-    return text, "contact.optout", f"Write one of: {ways_of(channels or ())}."
+def _wrong_ways(
+    ident: str, lists: Mapping[str, tuple[str, ...]], channels: Collection[str] | None
+) -> tuple[str, str, str] | None:
+    for key, then in (("optout", "would spare them nothing"), ("channels", "they could not be told by it")):
+        if wrong := unheard(lists[key], channels) if channels is not None else []:
+            text = f"{ident}: {key}: {wrong[0]!r} is neither a kind of channel nor a channel, and {then}"
+            return text, f"contact.{key}", f"Write one of: {ways_of(channels or ())}."
+    return None
 
 
 def _language(text: str) -> str:

@@ -29,6 +29,10 @@ def scim_sheet(path: Path) -> Sheet:
     if not isinstance(users, list):
         raise Invalid(f"{path} has no Resources", hint="Export a SCIM list of users.")
     sheet = Sheet(warnings=_missing(path, data, len(users)))
+    for number, user in enumerate(users, 1):
+        if not isinstance(user, Mapping):
+            wrong = f"entry {number} is {str(user)[:40]!r}, and a user is an object"
+            sheet.rows.append(Row(number, {}, wrong, "Correct the export: nobody may be left out unsaid."))
     active = [(n, u, _is_active(u)) for n, u in enumerate(users, 1) if isinstance(u, Mapping)]
     people = [(n, u) for n, u, yes in active if yes is not False]
     ids = _ids([u for _, u in people])
@@ -46,8 +50,19 @@ def scim_sheet(path: Path) -> Sheet:
             sheet.rows.append(Row(number, {}, wrong, "Correct the export."))
         else:
             sheet.rows.append(Row(number, _values(user, ids[i], by_resource)))
-            sheet.warnings += _several(path, number, ids[i], user)
+            sheet.warnings += [*_no_list(path, number, ids[i], user), *_several(path, number, ids[i], user)]
     return sheet
+
+
+def _no_list(path: Path, number: int, ident: str, user: Mapping[str, Any]) -> list[Problem]:
+    """What is no list of objects where SCIM has one is read as nothing: that somebody has no number so is said."""
+    out = []
+    for key in ("emails", "phonenumbers"):
+        value = user.get(key)
+        if value is not None and not (isinstance(value, list) and all(isinstance(v, Mapping) for v in value)):
+            text = f"{ident}: {key} is {str(value)[:40]!r} and is not read: it has to be a list of objects"
+            out.append(Problem(text, str(path), number, 1, "Correct the export.", "contact.shape", "warning"))
+    return out
 
 
 def _several(path: Path, number: int, ident: str, user: Mapping[str, Any]) -> list[Problem]:

@@ -100,6 +100,10 @@ class Finding:
     detail: str = ""
 
 
+async def always(*_: object) -> None:
+    """It still holds."""
+
+
 async def unheard(text: str) -> None:
     """Nobody listens to how far a step is."""
 
@@ -117,6 +121,9 @@ class StepInfo:
     extra: Mapping[str, Any] = field(default_factory=dict)
     say: Callable[[str], Awaitable[None]] = unheard
     """Says how far a long step is, in one line: it stands in the run's events and on the terminal."""
+    still: Callable[[], Awaitable[None]] = always
+    """Asked by a step that moves MX right before the first order leaves: what was judged before the step began is
+    judged again where the process stood still meanwhile. Raises ``Refused`` when it holds no longer."""
 
 
 class Action(ABC, Generic[A]):

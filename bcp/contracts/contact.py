@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,24 @@ class Contact:
     quiet: str = ""
     """Hours in which not to be disturbed: ``22:00-07:00``."""
     channels: tuple[str, ...] = ()
-    """Own order of channels, the first one first."""
+    """The channels (or kinds of them) by which this person wants to be told, the first one first; empty: all."""
     optout: tuple[str, ...] = ()
     """Channels that this person does not want."""
+
+
+class Choosy(Protocol):
+    """Whoever wants some channels and not others."""
+
+    @property
+    def channels(self) -> Sequence[str]:
+        """See ``Contact``."""
+
+    @property
+    def optout(self) -> Sequence[str]:
+        """See ``Contact``."""
+
+
+def wants(person: Choosy, name: str, form: str) -> bool:
+    """May this person be told by the channel of this name and kind? A no wins over a wish."""
+    ways, own = {name, form}, getattr(person, "channels", ())
+    return not ways & {*person.optout} and (not own or bool(ways & {*own}))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bcp.contracts.relay_ledger import Remark
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.kernel.errors import Invalid, Refused
+from bcp.kernel.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +46,5 @@ async def give_up(ground: Ground, who: Who, given: GivenUp) -> int:
     text = f"given up by {who.person}: {given.reason.strip()[:300]}"
     await ground.do(lambda b: b.note("mail_given_up", actor=who.person, source=source, text=text, how=who.how))
     count = await asyncio.to_thread(books.ledger.give_up, source, text, now)
-    books.ledger.remark(Remark(source, now, "given-up", f"{count} recipient(s) {text}"))
+    books.ledger.remark(Remark(source, now, "given-up", f"{plural(count, 'recipient')} {text}"))
     return count

@@ -77,7 +77,7 @@ class Agent:
                 said = ""
             except BcpError as error:
                 if error.message != said:
-                    warn(f"the report did not get through: {error.message}. {error.hint}".strip())
+                    warn(f"the report did not get through: {error.whole}")
                 said = error.message
 
     async def _send(self, signals: list[Signal]) -> None:

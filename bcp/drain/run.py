@@ -13,6 +13,7 @@ from bcp.contracts.relay import QueuedMail, Relay, unheard_of
 from bcp.drain.control import Controller
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import BcpError, InDoubt, Refused, Transient
+from bcp.kernel.text import plural
 from bcp.kernel.units import format_duration
 
 TICK_S = 0.25
@@ -235,7 +236,10 @@ def _raise_if_stuck(status: DrainStatus, controller: Controller) -> None:
     """Stopped by a person, by refusals, or nothing is left that could go."""
     if controller.why or controller.stuck:
         first = next(iter(controller.refused.values()), "")
-        why = controller.why or f"{len(controller.refused)} message(s) are refused for good: {first}"
+        why = (
+            controller.why
+            or f"{plural(len(controller.refused), 'message is', 'messages are')} refused for good: {first}"
+        )
         if not controller.why and (on_hold := controller.on_hold):
             raise _on_hold(status.relay, on_hold, why if controller.refused else "")
         raise Refused(
@@ -244,7 +248,8 @@ def _raise_if_stuck(status: DrainStatus, controller: Controller) -> None:
             rule="drain.refused",
         )
     if controller.wish == "stop":
-        text = f"the drain of {status.relay} was stopped: {status.waiting} message(s) stay with the relay"
+        left = plural(status.waiting, "message stays", "messages stay")
+        text = f"the drain of {status.relay} was stopped: {left} with the relay"
         raise Refused(text, hint="bcp relay drain goes on.", rule="drain.stopped")
 
 

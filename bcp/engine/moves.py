@@ -164,8 +164,9 @@ class Moves:
 
     # -- before a write ------------------------------------------------------------------------------------------
 
-    async def before_write(self, placed: Placed) -> None:
-        """Judge again what this write rests on, when anything waited since the last time.
+    async def before_write(self, placed: Placed, good_s: float = FRESH_S) -> None:
+        """Judge again what this write rests on, when anything waited since the last time. ``good_s``: how long a
+        judgement is good.
 
         Raises:
             Refused: (``no-longer-holds``) it must not be done any more; people are told why.
@@ -175,7 +176,7 @@ class Moves:
         if not self.actions[placed.step.uses].moves_mx and self.committed():
             return
         async with self._alone:
-            if not self._old():
+            if not self._old(good_s):
                 return
             broken = still_holds(await self.judge.ground(placed, self.state, self.scope()))
             await self.note("judged", step=placed.id, broken=[b.rule for b in broken])
@@ -188,10 +189,10 @@ class Moves:
             self._stale = False
             self._judged = (self.services.clock.monotonic(), self.services.clock.now())
 
-    def _old(self) -> bool:
+    def _old(self, good_s: float) -> bool:
         clock = self.services.clock
         steady, wall = clock.monotonic() - self._judged[0], clock.now() - self._judged[1]
-        return self._stale or steady > FRESH_S or abs(wall - steady) > FRESH_S
+        return self._stale or steady > good_s or abs(wall - steady) > good_s
 
     # -- before an undo ------------------------------------------------------------------------------------------
 

@@ -107,8 +107,16 @@ def failure(error: Exception, items: Mapping[int, Any] | None) -> dict[str, Any]
     }
 
 
+_PLAINLY = {
+    "by relay": "that it comes by the relay",
+    "not by relay": "that it comes directly, not by the relay",
+}
+"""Expectations of playbooks that we ship, as a sentence has them."""
+
+
 def unexpected(expectation: str, outcome: Outcome) -> Unexpected:
     """The end of a step whose ``expect:`` does not hold, in words."""
     there = outcome.summary or saying.seen(expectation, outcome.outputs)
-    text, hint = f"{there}; expected: {saying.wanted(expectation)}", "The world is not as this playbook needs it."
+    wanted = saying.wanted(expectation)
+    text, hint = f"{there}; expected: {_PLAINLY.get(wanted, wanted)}", "The world is not as this playbook needs it."
     return Unexpected(text, hint=hint, outputs=outcome.outputs)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bcp.contracts import effect as effects
-from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, StepInfo
+from bcp.contracts.action import Access, Action, Finding, Happened, Outcome, StepInfo, always
 from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import ClaimState, Effect, Journal
 from bcp.contracts.services import Services
@@ -39,14 +40,17 @@ from bcp.kernel.errors import (
     storage_in,
 )
 from bcp.kernel.secret import redact, redact_data
+from bcp.kernel.text import plural
 from bcp.plan.build import resolve_args
 from bcp.playbook import expr
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
 
 Note = Callable[..., Awaitable[None]]
-Judge = Callable[[Placed], Awaitable[None]]
-"""Asked before a step writes. Raises ``Refused`` when what the write rests on holds no longer."""
+Judge = Callable[..., Awaitable[None]]
+"""Asked with the step before it writes (and how many seconds the last judgement is good for). Raises ``Refused``."""
+FROZEN_S = 30.0
+"""A process that was frozen behind its judgement would go on as if no time had passed."""
 DOUBT_PAUSES_S = (0.2, 2.0)
 """Waits before a probe after a lost answer: the effect may still be on its way."""
 
@@ -205,7 +209,7 @@ class Performer:
             await self.note("item_finished", step=placed.id, item=index, result=result, summary=redact(outcome.summary))
             results.append(result)
             changed = changed or outcome.changed
-        return Outcome(f"{len(items)} item(s)", {"items": results}, changed)
+        return Outcome(plural(len(items), "item"), {"items": results}, changed)
 
     async def _attempts(
         self, placed: Placed, scope: Mapping[str, Any], item: int | None, stop: asyncio.Event
@@ -229,11 +233,8 @@ class Performer:
                 if (failures > retry.count and not again) or stop.is_set() or self.state.aborting or self.services.dry:
                     raise Permanent(error.message, hint=error.hint, outputs=error.outputs) from error
                 await self.note("step_retry", step=placed.id, error=redact(error.message), attempt=attempt)
-                await self._rest(pause_before(retry, failures, error, again), stop)
+                await self._interruptible(clock.sleep(pause_before(retry, failures, error, again)), stop)
                 attempt += 1
-
-    async def _rest(self, seconds: float, stop: asyncio.Event) -> None:
-        await self._interruptible(self.services.clock.sleep(seconds), stop)
 
     async def _interruptible(self, work: Any, stop: asyncio.Event) -> Any:
         """Await something that only waits; leave it at once when the run stops or is aborted."""
@@ -277,23 +278,21 @@ class Performer:
             work = self._bounded(action, args, info)
             return await (self._interruptible(work, stop) if action.waits else work)
         say = teller(self.note, placed.id)
-        info = StepInfo(placed.id, str(base.try_(attempt)), attempt, item, timeout, 0.0, planned, say)
+        key, still = str(base.try_(attempt)), partial(self._judged, placed, FROZEN_S)
+        info = StepInfo(placed.id, key, attempt, item, timeout, 0.0, planned, say, still)
         return await self._claimed(placed, action, args, info)
 
     def _planned(self, placed: Placed, item: int | None) -> Mapping[str, Any]:
         outputs = self.planned.get(placed.id, {})
-        if item is None:
-            return outputs
         items = outputs.get("items", [])
-        return items[item] if item < len(items) else {}
+        return outputs if item is None else items[item] if item < len(items) else {}
 
     def _base_key(self, placed: Placed, item: int | None) -> EffectKey:
         round_ = self.state.steps[placed.id].rounds if placed.phase == "hold" else None
         return EffectKey(self.journal.run_id, placed.id, round_, item)
 
-    async def _judged(self, placed: Placed) -> None:
-        if self._judge is not None:
-            await self._judge(placed)
+    async def _judged(self, placed: Placed, *good_s: float) -> None:
+        await (self._judge or always)(placed, *good_s)
 
     async def _bounded(self, action: Action[Any], args: Any, info: StepInfo) -> Outcome:
         """Perform within the step's time. A gate has its own."""

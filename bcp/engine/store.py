@@ -15,6 +15,7 @@ from bcp.engine.state import Node, RunState, replay
 from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, Refused, StorageError
 from bcp.kernel.ids import new_id
+from bcp.kernel.text import plural
 from bcp.kernel.units import format_duration
 from bcp.store.conflicts import check_unfinished
 from bcp.store.files.plans import plan_used
@@ -298,7 +299,7 @@ class Runs:
         ]
         if len(recent) >= rest.automatic_runs:
             raise Refused(
-                f"{said}: {len(recent)} automatic run(s) in the last {format_duration(rest.automatic_per_s)}",
+                f"{said}: {plural(len(recent), 'automatic run')} in the last {format_duration(rest.automatic_per_s)}",
                 rule="automatic-limit",
                 hint="A person may start it: bcp run ...",
             )

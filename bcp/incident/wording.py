@@ -23,12 +23,13 @@ _TITLES = {
     "not_closed": "It is not closed: mails are not accounted for",
     "alert": "An alert came", "closed": "Incident closed", "started": "The daemon starts", "stopped": "The daemon ends",
     "nobody_reached": "Nobody is known to have been asked", "nobody_told": "Nobody is known to have been told",
+    "disk_again": "Everything can be written down again",
     "unheard": "Answers cannot be heard", "heard_again": "Answers can be heard again",
     "login": "Logged in", "logout": "Logged out", "login_wrong": "A log-in was wrong",
     "login_locked": "A log-in was locked",
 }  # fmt: skip
 _TONES = {
-    "nobody_reached": "bad", "nobody_told": "bad", "unheard": "bad", "heard_again": "ok",
+    "nobody_reached": "bad", "nobody_told": "bad", "unheard": "bad", "heard_again": "ok", "disk_again": "ok",
     "opened": "warn", "question": "warn", "refused": "bad", "run_failed": "bad", "answer_refused": "warn",
     "wrong_code": "warn", "login_wrong": "warn", "login_locked": "bad", "closed": "ok", "run_started": "busy",
     "run_resumed": "busy", "abort_asked_for": "warn", "failback_proposed": "busy", "proposed": "busy",
@@ -38,9 +39,26 @@ _TONES = {
 _WORDS = {"is-not": "It is no outage", "maintenance": "We are in maintenance", "withdrawn": "Takes it back"}
 
 
-def event_title(kind: str) -> str:
-    """What happened, in a few words; the kind itself where there are none."""
+_NOT_OVER = {
+    "stopped": "A run pauses, and goes on later",
+    "holding": "A run holds",
+    "in_doubt": "A run waits for a person's word",
+}
+"""A process's work on a run ended, and the run is not over."""
+
+
+def event_title(kind: str, status: str = "") -> str:
+    """What happened, in a few words; the kind itself where there are none. ``status``: of the run that it is about."""
+    if kind == "run_ended" and status in _NOT_OVER:
+        return _NOT_OVER[status]
     return _TITLES.get(kind, kind.replace("_", " ").capitalize())
+
+
+def event_kind(e: Event) -> str:
+    """Its kind as a line begins with it."""
+    if e.kind == "run_ended" and e.data.get("status") in _NOT_OVER:
+        return {"stopped": "run pauses", "holding": "run holds"}.get(str(e.data["status"]), "run waits")
+    return e.kind.replace("_", " ")
 
 
 def event_tone(e: Event) -> str:

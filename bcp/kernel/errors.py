@@ -24,6 +24,11 @@ class BcpError(Exception):
         """What was done before it failed, so that it can be undone."""
         self.rule = rule or type(self).rule
 
+    @property
+    def whole(self) -> str:
+        """What is wrong and what to do, in a line: for logs and for places that have no second one."""
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
 
 class Transient(BcpError):
     """It failed and nothing happened: it may be tried again, perhaps after ``retry_after_s`` seconds."""

@@ -29,6 +29,31 @@ def one_line(text: str, limit: int = 0) -> str:
     return text if not limit or len(text) <= limit else text[: limit - 1] + "…"
 
 
+def plural(count: int, one: str, many: str = "") -> str:
+    """``1 mail``, ``2 mails``."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def one_or_many(text: str) -> str:
+    """``1 domain(s)`` as ``1 domain``, ``2 domain(s)`` as ``2 domains``, with the verb behind it: records keep the one
+    form for both, readers get words."""
+    return _COUNTED.sub(_said, text) if "(s)" in text else text
+
+
+_COUNTED = re.compile(r"\b(\d+) ((?:[a-zäöü]+ )?)([A-Za-z]+)\(s\)( [a-z]+\b)?")
+_ONE = {
+    "are": "is", "were": "was", "wait": "waits", "have": "has", "point": "points", "take": "takes", "stay": "stays",
+    "count": "counts", "zeigen": "zeigt",
+}  # fmt: skip
+
+
+def _said(found: re.Match[str]) -> str:
+    number, before, noun, verb = found[1], found[2], found[3], found[4] or ""
+    if number != "1":
+        return f"{number} {before}{noun}s{verb}"
+    return f"1 {before}{noun}{' ' + _ONE.get(verb.strip(), verb.strip()) if verb else ''}"
+
+
 def summary(thing: object) -> str:
     """The first paragraph of a docstring as one line, for lists and help; empty where there is none."""
     said = (getattr(thing, "__doc__", "") or "").strip().split("\n\n")[0]

@@ -75,7 +75,12 @@ async def swap_all(
     """Send every order; how each ended, in the order given, the most important first.
 
     ``halt``: what is not begun when it is set is not sent. An undo has none: it is what the end of a run asks for.
+
+    Raises:
+        Refused: (``no-longer-holds``) what this rests on does not hold any more; nothing was sent.
     """
+    if halt is not None and (still := getattr(step, "still", None)) is not None:
+        await still()
     course, wanted = _Course(len(orders), services, step, halt or Halt()), {o.domain: o for o in orders}
     groups = by_back_end([o.domain for o in orders], services)
     work = [_host(services.dns[n], [wanted[d] for d in group], course) for n, group in groups.items()]

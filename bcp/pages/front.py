@@ -30,6 +30,8 @@ class Mx:
     left_at: float = 0.0
     back: bool = False
     """It was a way back."""
+    drains: bool = True
+    """The relay delivers what it kept, or nobody says that it does not yet."""
     doubt: str = ""
     """A run whose step that moves MX is in doubt: nobody knows whether it did."""
     exercise: str = ""
@@ -122,7 +124,8 @@ def _where(s: Situation, times: Times) -> str:
         return f"Whether {s.mx.doubt} moved MX is in doubt: `bcp dns watch` shows where it points now."
     if not s.mx.relay:
         if s.mx.since:
-            return f"MX points to it again since {times.minute(s.mx.since)}; the relay delivers what it kept."
+            then = "the relay delivers what it kept" if s.mx.drains else "what the relay kept comes next"
+            return f"MX points to it again since {times.minute(s.mx.since)}; {then}."
         if s.mx.left_by:
             moved = "moved MX back" if s.mx.back else "moved MX"
             return f"{s.mx.left_by} {moved} at {times.minute(s.mx.left_at)} and is over; `bcp dns watch` shows it now."

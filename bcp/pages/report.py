@@ -9,6 +9,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bcp.kernel.text import one_or_many
 from bcp.kernel.units import format_duration
 from bcp.pages.annexes import annexes
 from bcp.pages.cells import WRITTEN
@@ -183,7 +184,7 @@ def _step(s: Data, names: Mapping[str, str], w: Words) -> dict[str, str]:
         "name": names[s["id"]],
         "phase": w.known(f"phase.{s['phase']}", s["phase"]),
         "status": s["status"],
-        "text": w.told_or_quoted(s["error"] or s["summary"], *WRITTEN),
+        "text": one_or_many(w.told_or_quoted(s["error"] or s["summary"], *WRITTEN)),
         "hint": s["hint"],
         "took": _took(s, w),
     }

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from bcp.kernel.text import plural
+
+__all__ = ["Times", "date_of", "known_zone", "listed", "plural", "seconds_of", "zone_of"]
+
 
 def zone_of(name: str) -> tzinfo:
     """The time zone of this name (IANA); UTC for one that is empty or not known here."""
@@ -105,11 +109,6 @@ class Times:
         """``CET``, or ``UTC``: what the zone is called at that time."""
         local = self._local(at)
         return local.strftime("%Z") if local else ""
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """``1 mail``, ``2 mails``."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -30,6 +30,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     ),
     "configuration": ("Die Konfiguration ist zu lesen", "`bcp config check`."),
     "contacts": ("Die Kontakte sind zu lesen", "`bcp contacts check`."),
+    "contacts-channels": ("Jeder Wunsch nennt einen Kanal, den es gibt", "`bcp contacts check`."),
     "contacts-optout": ("Jede Abmeldung gilt einem Kanal, den es gibt", "`bcp contacts check`."),
     "contacts-age": ("Die Kontakte sind frisch", "`bcp contacts sync`."),
     "disk": ("Auf der Platte ist Platz", "Platz schaffen."),

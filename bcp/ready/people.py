@@ -74,6 +74,8 @@ class ContactFacts:
     """Who has opted out of what there is not."""
     ways: str = ""
     """What there is."""
+    astray: Mapping[str, str] = field(default_factory=dict)
+    """Who wants to be told by what there is not."""
 
 
 def contacts(facts: ContactFacts, now: float) -> list[Check]:
@@ -86,6 +88,11 @@ def contacts(facts: ContactFacts, now: float) -> list[Check]:
         more = f", and {len(facts.unheard) - 1} more of such" if len(facts.unheard) > 1 else ""
         text = f"{who} has opted out of {what!r}, which is neither a kind of channel nor a channel{more}"
         out.append(Check("contacts-optout", "", "risk", text, f"Write one of: {facts.ways}."))
+    if facts.astray:
+        who, what = next(iter(facts.astray.items()))
+        more = f", and {len(facts.astray) - 1} more of such" if len(facts.astray) > 1 else ""
+        text = f"{who} wants to be told by {what!r}, which is neither a kind of channel nor a channel{more}"
+        out.append(Check("contacts-channels", "", "risk", text, f"Write one of: {facts.ways}."))
     age = now - facts.taken_at
     if facts.taken_at:
         old = age > facts.max_age_s

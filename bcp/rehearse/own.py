@@ -25,6 +25,7 @@ from bcp.engine.events import Listener, Progress, nobody
 from bcp.engine.state import FINAL
 from bcp.kernel.errors import GateClosed, Permanent
 from bcp.kernel.files import make_private
+from bcp.kernel.text import plural
 from bcp.lab.world import World
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded
@@ -225,7 +226,7 @@ class OwnLab:
             bounced=len(counted.bounced), lost=len(counted.lost), duplicated=len(counted.duplicated),
             left=len(counted.queued),
         )  # fmt: skip
-        wrong = [f"{len(n)} mail(s) {what}" for n, what in (
+        wrong = [f"{plural(len(n), 'mail')} {what}" for n, what in (
             (counted.lost, "lost"), (counted.duplicated, "doubled"), (counted.queued, "not delivered yet"),
         ) if n]  # fmt: skip
         if world.vendors.complaints:

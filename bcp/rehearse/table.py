@@ -120,7 +120,7 @@ class Table:
         try:
             must_be_set(found.record.objectives, code, audience)
         except Invalid as error:
-            return f"; nothing is reached by it: {error.message}. {error.hint}"
+            return f"; nothing is reached by it: {error.whole}"
         if found.reaches[-1]["story_s"] < onset_in_story(found):
             return f"; {code} is not reached by it: the outage has not begun in the story yet. Say it again when it has"
         return f", reaches {code}"

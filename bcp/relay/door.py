@@ -318,7 +318,7 @@ class _Loop:
                 self._full = self._full or self.clock.now()
                 self._wait = min(LONGEST_WAIT_S, self._wait * 2)
                 self.agent.cannot_keep(error.message)
-                self._tell(f"{error.message}. {error.hint}" if error.hint else error.message)
+                self._tell(error.whole)
             self.stop.wait(self._wait)
         self.agent.close()
         return 0

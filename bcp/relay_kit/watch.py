@@ -10,7 +10,7 @@ from bcp.contracts.readiness import Check, State
 from bcp.contracts.relay_machine import RelayMachine
 from bcp.kernel.errors import Invalid, Transient
 from bcp.kernel.json_in import loads
-from bcp.kernel.text import one_line
+from bcp.kernel.text import one_line, plural
 from bcp.kernel.units import format_duration
 
 DAY_S = 86400.0
@@ -198,7 +198,7 @@ def _queue(f: MachineFacts, machine: RelayMachine, around: Around) -> Check:
     if not f.queued or f.oldest is None:
         return Check("relay-queue-age", who, "ok", f"nothing waits on {who}")
     age = max(0.0, f.now - f.oldest)
-    text = f"{f.queued} message(s) wait on {who}, the oldest for {format_duration(age)}"
+    text = f"{plural(f.queued, 'message waits', 'messages wait')} on {who}, the oldest for {format_duration(age)}"
     if age > machine.watch.queue_age and not around.draining:
         hint = "See why: bcp-relay queue. To let them go: bcp relay drain."
         return Check("relay-queue-age", who, "risk", text, hint)

@@ -100,7 +100,7 @@ async def _guarded(work: Coroutine[Any, Any, Any], name: str) -> Any:
     try:
         return await work
     except BcpError as error:
-        LOG.error("%s: %s. %s", name, error.message, error.hint)
+        LOG.error("%s: %s", name, error.whole)
     except Exception:
         LOG.exception("%s: unexpected", name)
 
@@ -112,7 +112,7 @@ async def kept(name: str, work: Loop) -> None:
             await work()
             return
         except BcpError as error:
-            LOG.error("%s: %s. %s", name, error.message, error.hint)
+            LOG.error("%s: %s", name, error.whole)
         except Exception:
             LOG.exception("%s: unexpected", name)
         await asyncio.sleep(AGAIN_S)  # noqa: TID251 - a broken part must not spin

@@ -22,6 +22,7 @@ from bcp.server.parts.act import Actor
 from bcp.server.parts.anchor import Anchor
 from bcp.server.parts.ask import Asker
 from bcp.server.parts.conduct import Conductor
+from bcp.server.parts.disk import Disk
 from bcp.server.parts.drills import Drills
 from bcp.server.parts.hear import Hearer
 from bcp.server.parts.heart import heartbeat
@@ -93,6 +94,7 @@ class Daemon:
             ("warmth", Warmth(core).run),
             ("readiness", self.readiness.run),
             ("anchor", Anchor(core).run),
+            ("disk", Disk(core, self.speaker).run),
             ("drills", self.drills.run),
         ]
         if (wanted := core.settings.heartbeat) is not None:

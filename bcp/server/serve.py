@@ -119,7 +119,7 @@ def reload(daemon: Daemon, app: Any, path: Path) -> None:
         made = make_app(fresh, daemon.clock, watching=daemon.app.watching)
         made.make_ready()
     except BcpError as error:
-        LOG.error("the configuration was not taken over: %s. %s", error.message, error.hint)
+        LOG.error("the configuration was not taken over: %s", error.whole)
         daemon.spawn(_refused(daemon, error.message), "note")
         notify("READY=1")
         return

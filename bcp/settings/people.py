@@ -93,7 +93,7 @@ class AudienceSettings(Model):
         try:
             matcher(value)
         except Invalid as error:
-            raise ValueError(f"{error.message}. {error.hint}") from error
+            raise ValueError(error.whole) from error
         return value
 
     @field_validator("timezone")

@@ -342,7 +342,7 @@ def main(arguments: Sequence[str]) -> int:
     first = answer(notes)
     if first == answer(()) and not options["--key"] and witness is None:
         first = UNVOUCHED
-    print(f"ALTERED: {len(wrong)} thing(s) were found." if wrong else first)
+    print(f"ALTERED: {len(wrong)} {'thing was' if len(wrong) == 1 else 'things were'} found." if wrong else first)
     for line in [*wrong, *notes]:
         print(f"- {line}")
     return 1 if wrong else 0

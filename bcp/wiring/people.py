@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bcp.contacts.directory import Audience, Directory
 from bcp.contacts.load import load_contacts
-from bcp.contacts.person import heard
+from bcp.contacts.person import heard, unheard
 from bcp.contacts.snapshot import Keys, read_snapshot
 from bcp.contracts.contact import Contact
 from bcp.engine.gate import apart, shared
@@ -53,10 +53,15 @@ class People:
         if c.file is not None:
             people.update((p.id, p) for p in load_contacts(c.file))
         out, channels = read_optouts(self.configuration.state), self.settings.channels
+        astray: dict[str, str] = {}
         for i, p in people.items():
             noes = heard((*p.optout, "sms") if p.phone in out else p.optout, channels)
-            people[i] = replace(p, optout=noes) if noes != p.optout else p
-        return Directory(tuple(people.values()), audiences, str(c.file or c.snapshot or ""), taken)
+            own = heard(p.channels, channels)
+            if lost := unheard(own, channels):
+                astray[i] = lost[0]
+                own = () if len(lost) == len(own) else own  # of wishes that mean nothing nobody goes without a word
+            people[i] = replace(p, optout=noes, channels=own) if (noes, own) != (p.optout, p.channels) else p
+        return Directory(tuple(people.values()), audiences, str(c.file or c.snapshot or ""), taken, astray)
 
     def contact_keys(self) -> Keys:
         """What protects the snapshot of contacts."""

@@ -336,6 +336,14 @@ def test_first_tries_each_persons_channels_in_their_order() -> None:
     assert sms.sent == ["carl"] and sorted(voice.sent) == ["anna", "boss"]
 
 
+def test_by_all_channels_each_person_is_told_only_by_those_that_they_want() -> None:
+    """By name or by kind; whoever names none is told by all, and a no wins over a wish."""
+    anna, carl = replace(ANNA, channels=("voice",)), replace(CARL, phone="+4930123458", channels=("text-room", "sms"))
+    sms, voice = Recording("text-room", "sms"), Recording("phone", "voice")
+    told([anna, BOSS, carl], [sms, voice])
+    assert sorted(sms.sent) == ["boss"] and sorted(voice.sent) == ["anna", "boss"]
+
+
 def test_opt_outs_and_quiet_hours_are_kept_and_counted() -> None:
     """Unless somebody says why not this time; chat wakes nobody."""
     night = 1_800_000_000 // 86_400 * 86_400 + 2 * 3600

@@ -7,7 +7,7 @@ from typing import Any
 from bcp.contacts.person import unheard
 from bcp.contacts.person import ways_of as written_ways
 from bcp.contracts.channel import Channel
-from bcp.contracts.contact import Contact
+from bcp.contracts.contact import Contact, wants
 from bcp.contracts.readiness import Check
 from bcp.deeds.readiness.scope import Scope
 from bcp.ready import people
@@ -20,7 +20,9 @@ async def contacts(app: App, scope: Scope) -> list[Check]:
     names = app.settings.channels
     lost = {c.id: words[0] for c in found.contacts if (words := unheard(c.optout, names))}
     most = app.settings.contacts.max_age
-    facts = people.ContactFacts(len(found.contacts), _source(app), found.taken_at, most, lost, written_ways(names))
+    facts = people.ContactFacts(
+        len(found.contacts), _source(app), found.taken_at, most, lost, written_ways(names), found.astray
+    )
     return people.contacts(facts, app.clock.now())
 
 
@@ -54,7 +56,7 @@ def _audience(app: App, name: str, channels: tuple[str, ...], books: tuple[str, 
 
 
 def _reaches(channel: Channel[Any], person: Contact) -> bool:
-    return bool(channel.address_of(person)) and not {channel.name, channel.form} & set(person.optout)
+    return bool(channel.address_of(person)) and wants(person, channel.name, channel.form)
 
 
 async def approvers(app: App, scope: Scope) -> list[Check]:
@@ -89,7 +91,7 @@ def ways_of(app: App, person: str) -> frozenset[str]:
         return frozenset()
     out = set()
     for channel in (app.world.channels[n] for n in app.world.askers if n in app.world.channels):
-        if {channel.name, channel.form} & set(found.optout):
+        if not wants(found, channel.name, channel.form):
             continue
         address = found.slack if channel.broadcast else channel.address_of(found)
         if address:

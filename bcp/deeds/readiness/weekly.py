@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcp.contracts.channel import Channel
+from bcp.contracts.contact import wants
 from bcp.contracts.readiness import ReadinessStore
 from bcp.contracts.roles import expand
 from bcp.deeds.readiness.look import Found
@@ -47,7 +48,7 @@ def addresses(app: App) -> Iterator[To]:
             continue
         for person in people:
             address = channel.address_of(person)
-            if address and not {channel.name, channel.form} & set(person.optout):
+            if address and wants(person, channel.name, channel.form):
                 yield To(channel, address, person.language, person.id)
 
 

@@ -9,6 +9,7 @@ from bcp.contracts.plugin import Args, Duration
 from bcp.contracts.services import Order, Services
 from bcp.kernel.clock import clock_text, moment_text
 from bcp.kernel.errors import Invalid
+from bcp.kernel.text import plural
 from bcp.kernel.units import format_duration
 
 SOONEST_S, LATEST_S = 300.0, 35 * 86_400.0
@@ -56,7 +57,8 @@ class DeadmanArm(Action[DeadmanArmArgs]):
             refusals.append(Refusal("deadman.channel", f"{step.id}: {why}", "Use a Messaging Service."))
         people = sum(f.messages for f in await services.courier.forecast(_order(args)))
         after = format_duration(args.after)
-        note = f"{step.id}: {people} message(s) wait at the vendor and go out {after} after the last round"
+        waits = plural(people, "message waits", "messages wait")
+        note = f"{step.id}: {waits} at the vendor, to go out {after} after the last round"
         return Proposal(
             refusals=tuple(refusals),
             notes=(note,),

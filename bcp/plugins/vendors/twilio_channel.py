@@ -15,6 +15,7 @@ from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import BcpError, InDoubt
 from bcp.kernel.secret import Secret
+from bcp.kernel.text import plural
 from bcp.plugins.vendors.twilio import Twilio, translate
 
 CLOCKS_S = 2.0
@@ -130,7 +131,7 @@ def text_among(rows: Iterable[Any], delivery: Delivery) -> Receipt | None:
         doubtful += not words or wanted in words or SequenceMatcher(None, wanted, words).ratio() > ALIKE
     if doubtful:
         raise InDoubt(
-            f"Twilio lists {doubtful} text(s) to this number since then, with other or hidden words",
+            f"Twilio lists {plural(doubtful, 'text')} to this number since then, with other or hidden words",
             hint="Look in Twilio's console, then `bcp settle`.",
         )
     return None

@@ -23,6 +23,7 @@ from bcp.deeds.resume import may_resume
 from bcp.deeds.send import Send, plan_send, stop_send
 from bcp.deeds.settle import Settle
 from bcp.kernel.errors import Invalid, Missing, Refused
+from bcp.kernel.text import plural
 from bcp.server.console.page import Site, field, in_thread, to
 from bcp.server.console.runs import run_id_of, view_of, would_undo
 from bcp.server.console.views import run_row
@@ -125,7 +126,7 @@ async def settle(site: Site, request: Request, session: Session, form: Form) -> 
     found = Settle(run, field(form, "what"), said == "yes", field(form, "reason")[:500])
     done = await settling.settle(site.daemon.ground(), who_sits(session), found)
     await note(site, session, "settled", run=run, what=found.what, happened=said)
-    return to(f"/runs/{run}", f"{len(done.keys)} effect(s) settled. The run can continue.")
+    return to(f"/runs/{run}", f"{plural(len(done.keys), 'effect')} settled. The run can continue.")
 
 
 async def acknowledge(site: Site, request: Request, session: Session, form: Form) -> Response:

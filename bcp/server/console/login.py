@@ -102,7 +102,7 @@ async def enter(request: Request) -> Response:
             await tried(site, "login_locked", name, peer)
         return form_page(site, request, error.message, 429)
     except BcpError as error:
-        return form_page(site, request, f"{error.message}. {error.hint}", 503)
+        return form_page(site, request, error.whole, 503)
     if not good:
         site.accounts.was_wrong(name, peer_or_device)
         await tried(site, "login_wrong", name, peer)

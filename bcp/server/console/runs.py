@@ -24,6 +24,7 @@ from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.kernel.calm import still
 from bcp.kernel.errors import BcpError, Invalid, Missing
+from bcp.kernel.text import one_or_many
 from bcp.pages.front import Mx
 from bcp.pages.report import sentence
 from bcp.plan.model import Plan
@@ -135,7 +136,7 @@ def step_rows(view: RunView) -> list[dict[str, Any]]:
             "name": names.get(s.id, s.id),
             "phase": s.phase,
             "status": s.status,
-            "text": s.error or s.summary,
+            "text": one_or_many(s.error or s.summary),
             "hint": s.hint if s.error else "",
         }
         for s in view.state.steps.values()
@@ -223,7 +224,7 @@ def plan_page(
         "next_from": first + PAGE if longest > first + PAGE else 0,
         "back_from": max(0, first - PAGE),
         "sends": pages["forecasts"][0],
-        "notes": list(dict.fromkeys(pages["notes"][0])),
+        "notes": list(dict.fromkeys(map(one_or_many, pages["notes"][0]))),
         "refusals": [r for r in pages["refusals"][0] if r["rule"] not in data["overrides"]],
         "domains": ", ".join(domains[:PAGE]) + (f" and {len(domains) - PAGE} more" if len(domains) > PAGE else ""),
         "start": start,

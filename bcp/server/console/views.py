@@ -84,7 +84,7 @@ def event_row(e: Event, runs: Mapping[str, str] | None = None, *, within: bool =
     run, known = str(e.data.get("run") or ""), runs or {}
     return {
         "at": e.at,
-        "title": event_title(e.kind),
+        "title": event_title(e.kind, str(e.data.get("status", ""))),
         "tone": event_tone(e),
         "actor": e.actor,
         "incident": "" if within else e.incident,

@@ -21,6 +21,7 @@ from bcp.deeds.send import Send, plan_send, stop_send
 from bcp.deeds.settle import Settle
 from bcp.detect.words import Word
 from bcp.kernel.clock import iso
+from bcp.kernel.text import plural
 from bcp.plan.model import Plan
 from bcp.server.doors.api import WRONG, Approver, Ender, Operator, Reader, Reporter, TheDaemon, incident_out
 from bcp.server.doors.api_models import (
@@ -91,7 +92,7 @@ async def settle(daemon: TheDaemon, token: Operator, run: Id, body: SettleIn) ->
     """By name, for the record; go on with the run afterwards."""
     found = Settle(run, body.what, body.happened, body.reason)
     done = await settling.settle(daemon.ground(), who_has(token), found)
-    return Done(done=f"{len(done.keys)} effect(s) settled by {done.by}", run=done.run)
+    return Done(done=f"{plural(len(done.keys), 'effect')} settled by {done.by}", run=done.run)
 
 
 @router.post("/runs/{run}/acknowledge", summary="Lift the rest after a run")

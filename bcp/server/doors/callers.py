@@ -181,4 +181,4 @@ class Callers:
             return self._told("reply.not-pressed", language)
         except (Refused, Invalid) as error:
             said = refused_in(error, language)
-            return f"{error.message}. {error.hint}" if said == error.message else said
+            return error.whole if said == error.message else said

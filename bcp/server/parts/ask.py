@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcp.contracts.channel import Channel
-from bcp.contracts.contact import Contact
+from bcp.contracts.contact import Contact, wants
 from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES
 from bcp.engine.gate import Gate, judge
@@ -26,7 +26,7 @@ from bcp.server.core import Core
 from bcp.server.parts.books import turns_of
 from bcp.server.parts.matter import Matter, choices_of, matter_of
 from bcp.server.parts.ports import Speaks, Starts
-from bcp.server.parts.spoken import asked_in, catalogue, ended, language_of
+from bcp.server.parts.spoken import asked_in, believed, catalogue, ended, language_of
 
 LOG = logger(__name__)
 POLL_S = 0.3
@@ -289,7 +289,7 @@ class Asker:
         """Ask one person (or one place) by one channel, once."""
         who = person.id if person is not None else EVERYBODY
         address = channel.address_of(person) if person is not None else channel.place()
-        if not address or (person is not None and (channel.name in person.optout or channel.form in person.optout)):
+        if not address or (person is not None and not wants(person, channel.name, channel.form)):
             return
         personal = person is not None and channel.form in PERSONAL
         yes = no = link = ""
@@ -310,7 +310,8 @@ class Asker:
         language = language_of(self.core, "question", channel.form, getattr(person, "language", ""))
         try:
             matter = await self.matter(question)
-            values = self._values(question, matter, yes=yes, no=no, link=url, keys=bool(reply))
+            found = await believed(self.core, question)
+            values = self._values(question, matter, found, yes=yes, no=no, link=url, keys=bool(reply))
             values["ask"] |= await asked_in(self.core, question, matter, language)
             choices = () if personal else choices_of(question, matter, language)
             state, receipt = await self.speaker.send(
@@ -326,6 +327,7 @@ class Asker:
         self,
         question: Question,
         matter: Matter,
+        found: Any = None,
         *,
         yes: str = "",
         no: str = "",
@@ -333,8 +335,7 @@ class Asker:
         result: str = "",
         keys: bool = False,
     ) -> dict[str, Any]:
-        found = self.core.seen()
-        letters = found.classes
+        letters = (found := found or self.core.seen()).classes
         what = (
             " and ".join(f"{TITLES[c]} (class {c})" for c in letters[:2])
             if letters
@@ -375,7 +376,7 @@ class Asker:
             matter = await self.matter(question)
         except BcpError:  # what it was about cannot be read any more; that it is over can be said all the same
             matter = Matter(question.step.removeprefix("plan:"), question.checksum, "", "", False)
-        values = self._values(question, matter, result=text)
+        values = self._values(question, matter, await believed(self.core, question), result=text)
         answers = await self.core.do(lambda b: questions.answers_of(b, question))
         told: set[tuple[str, str]] = set()
         for one in asked:

@@ -15,6 +15,8 @@ class Looking:
 
     def __init__(self, core: Core, actor: Considers) -> None:
         self.core, self.sight, self.actor = core, core.sight, actor
+        self._said = ""
+        """What kept the last round from being acted on: said once, not each round."""
 
     async def watch(self) -> None:
         """Every round of the watch, for ever."""
@@ -26,8 +28,11 @@ class Looking:
                 self.sight.noted(found)
                 try:
                     await self.actor.consider(self.core.seen())
+                    self._said = ""
                 except BcpError as error:  # a full disk must not stop the looking
-                    LOG.error("watch: %s. %s", error.message, error.hint)
+                    if error.whole != self._said:
+                        LOG.error("watch: %s", error.whole)
+                    self._said = error.whole
                 self.core.changed()
         finally:
             self.sight.alive = False

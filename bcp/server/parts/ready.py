@@ -61,7 +61,7 @@ class Readiness:
         try:
             found = kept(self.store, found)
         except BcpError as error:  # the disk is one of the things that are looked at
-            LOG.error("readiness: %s. %s", error.message, error.hint)
+            LOG.error("readiness: %s", error.whole)
         self.found = found
         self.core.changed()
         return found

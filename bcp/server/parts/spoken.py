@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bcp.contracts.incident import Incident, Question
 from bcp.deeds.abort import moves_of
@@ -71,6 +72,16 @@ def seen(found: Decision, w: Words) -> str:
 # -- what is asked -----------------------------------------------------------------------------------------------------
 
 
+async def believed(core: Core, question: Question) -> Decision:
+    """What is seen; and where nothing is seen (yet), as after a restart, what the incident was declared for: whoever is
+    asked at night whether mail is to move must not read that the service *is unknown*."""
+    found = core.seen()
+    if found.state != "unknown" or found.classes or not question.incident:
+        return found
+    known = await core.do(lambda b: b.incident(question.incident))
+    return replace(found, classes=known.classes) if known.state == "declared" else found
+
+
 async def asked_in(core: Core, question: Question, matter: Matter, language: str) -> dict[str, str]:
     """The words of a question in this language, in place of the English ones; empty in English."""
     w = catalogue(language)
@@ -83,7 +94,7 @@ async def asked_in(core: Core, question: Question, matter: Matter, language: str
         forecast = by_hand(matter.forecast, w)
     else:
         short = forecast = await _start(core, question, w)
-    found = core.seen()
+    found = await believed(core, question)
     said = {"forecast": forecast, "short": short, "although": although, "seen": seen(found, w)}
     return said | {"what": what(found, core.app.settings.service, w)}
 

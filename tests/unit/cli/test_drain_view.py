@@ -21,6 +21,11 @@ STATUS = DrainStatus("r", "running", 12, 3, rate=2.5, seconds_left=90, at=1000.0
         (replace(STATUS, state="paused", throttled=4), True, "Drain of r: paused, 12 left, 3 gone, throttled 4 times"),
         (replace(STATUS, state="stopped", refused=2, why="no"), False,
          "Drain of r: stopped, 12 left, 3 gone, 2 refused for good (no). Nobody drives it: bcp relay drain goes on"),
+        (replace(STATUS, state="done", waiting=0), True,
+         "Drain of r: done, 0 left, 3 gone: it watches whether the queue stays empty (quiet:)"),
+        (replace(STATUS, state="canary"), True,
+         "Drain of r: canary, 12 left, 3 gone, 2.5 a second, about 1m 30s more: the first few are on their way,"
+         " and the others wait until these are through"),
         (replace(STATUS, state="done", waiting=0), False, "Drain of r: done, 0 left, 3 gone"),
     ],
 )  # fmt: skip

@@ -321,3 +321,13 @@ def test_a_command_is_not_folded(monkeypatch) -> None:
     assert "`bcp incident close inc-1`" in render.wrap("Then, when it is over for good: `bcp incident close inc-1`")
     assert "bcp resume" in render.wrap("x" * 35 + " bcp resume and so on").splitlines()[1]
     assert "\ue000" not in render.wrap(text)
+
+
+def test_a_cell_that_is_wider_than_its_column_pushes_nothing_over_the_edge(monkeypatch) -> None:
+    """A terminal would break the line in the middle of a word."""
+    monkeypatch.setenv("COLUMNS", "80")
+    said = "it does not fall together with anything that is down here"
+    rows = [["ok", "shared-fate exchange-access-restored-x", said], ["ok", "short", f"{said}, nor with others"]]
+    lines = render.table(rows).splitlines()
+    assert max(map(len, lines)) <= 80 and lines[0].startswith("ok  shared-fate exchange-access-restored-x  it does")
+    assert " ".join(" ".join(lines).split()).count("together with anything that is down here") == 2

@@ -242,7 +242,9 @@ def test_on_the_way_back_nothing_is_to_be_done(tmp_path: Path) -> None:
     seen(tmp_path, runs.clock.now() - 5, state="healthy", stage="recovering")
     moved = Runs(card("run-2", "running", parent="run-1", moved_at=runs.clock.now() - 9, draining=True), runs.given[1])
     s = situation(moved, tmp_path, SERVICE, "")
-    assert "MX points to it again since" in sentence(s)
+    assert "MX points to it again since" in sentence(s) and sentence(s).endswith("the relay delivers what it kept.")
+    tries = Runs(card("run-2", "running", parent="run-1", moved_at=runs.clock.now() - 9), runs.given[1])
+    assert sentence(situation(tries, tmp_path, SERVICE, "")).endswith("what the relay kept comes next.")
 
 
 def test_a_drill_moves_nothing(tmp_path: Path) -> None:

@@ -288,12 +288,11 @@ def test_json_that_is_no_list_of_users(tmp_path, text) -> None:
 
 def test_hostile_users(tmp_path) -> None:
     """Wrong types everywhere: nobody, or refused by row."""
+    assert [line for line, *_ in wrong(tmp_path, "x.json", users(5, None))] == [1, 2]
     people = read(
         tmp_path,
         "x.json",
         users(
-            5,
-            None,
             {
                 "userName": "a",
                 "name": 5,
@@ -305,6 +304,19 @@ def test_hostile_users(tmp_path) -> None:
     )
     assert list(people) == ["a"]
     assert wrong(tmp_path, "x.json", users({"userName": []}))[0][1] == "contact.id"
+
+
+def test_a_wish_for_channels_is_matched_or_refused(tmp_path) -> None:
+    """By a channel that there is not, somebody on call would never hear anything."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,channels\nann,E-Mail;Team-Room\n")
+    assert load_people(path, {"team-room": {}}).people[0].channels == ("email", "team-room")
+    path.write_text("id,channels\nann,pigeon\n")
+    assert load_people(path).people[0].channels == ("pigeon",), "a file alone cannot know the channels"
+    with pytest.raises(Invalid) as caught:
+        load_people(path, {"team-room": {}})
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.rule) == (2, "contact.channels") and "'pigeon'" in problem.message
 
 
 def test_a_no_is_matched_or_refused_and_never_silent(tmp_path) -> None:

@@ -82,3 +82,20 @@ def test_two_lines_in_a_number_are_not_joined(tmp_path) -> None:
     with pytest.raises(Invalid) as caught:
         load_people(listed(tmp_path, user("a@x.org", phoneNumbers=[two])))
     assert "more than one line" in caught.value.problems[0].message
+
+
+@pytest.mark.parametrize("entry", [None, 7, "ann@x.org", ["ann"], []])
+def test_an_entry_that_is_no_user_is_refused_by_its_row(tmp_path, entry) -> None:
+    """Left out, somebody on call would be missing, and nobody would know."""
+    with pytest.raises(Invalid) as caught:
+        load_people(listed(tmp_path, user("a@x.org"), entry, user("b@x.org")))
+    (problem,) = caught.value.problems
+    assert problem.line == 2 and "a user is an object" in problem.message and "left out" in problem.hint
+
+
+@pytest.mark.parametrize("key", ["emails", "phoneNumbers"])
+@pytest.mark.parametrize("value", ["+491701234567", {"value": "+491701234567"}, ["+491701234567"], [None]])
+def test_numbers_and_addresses_that_are_no_list_of_objects_are_said(tmp_path, key, value) -> None:
+    """Read as nothing, somebody would have no number, unsaid."""
+    (doubt,) = load_people(listed(tmp_path, user("a@x.org", **{key: value}))).doubts
+    assert (doubt.severity, doubt.line) == ("warning", 1) and "has to be a list of objects" in doubt.message

@@ -162,6 +162,26 @@ def test_after_the_gate_everything_is_judged_again(game) -> None:
     assert judged == ["mx"]
 
 
+def test_a_process_that_was_frozen_behind_its_judgement_judges_again(game, monkeypatch) -> None:
+    """Stopped between the last look and the first write, gone on an hour later: the service works again."""
+    from bcp.plugins.actions import dns_mx_switch
+
+    ahead, planned = [0.0], dns_mx_switch._planned
+    now, steady = SystemClock.now, SystemClock.monotonic
+    monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) + ahead[0])
+    monkeypatch.setattr(SystemClock, "monotonic", lambda clock: steady(clock) + ahead[0])
+
+    async def frozen(*given):
+        if game.event("judged") is not None and not ahead[0]:
+            ahead[0], game.judge.change = 3600.0, {"seen": "healthy"}
+        return await planned(*given)
+
+    monkeypatch.setattr(dns_mx_switch, "_planned", frozen)
+    ending = game.process()
+    assert ahead[0] and game.mx() == PRIMARY.hosts[0].host and ending.rule == "no-longer-holds"
+    assert [e.data["broken"] != [] for e in game.events() if e.kind == "judged"] == [False, True]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bcp.incident.model import Event, Incident
-from bcp.incident.wording import _TITLES, event_title, event_tone, event_words, incident_sentence
+from bcp.incident.wording import _TITLES, event_kind, event_title, event_tone, event_words, incident_sentence
 
 INCIDENT = Incident("inc-1", "exchange-online", "opened", 10.0)
 
@@ -19,6 +19,20 @@ def event(kind: str, **data) -> Event:
 @pytest.mark.parametrize("kind", sorted(_TITLES))
 def test_every_kind_has_a_title(kind) -> None:
     assert event_title(kind) and "_" not in event_title(kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "kind"),
+    [
+        ("done", "A run is over", "run ended"),
+        ("aborted", "A run is over", "run ended"),
+        ("stopped", "A run pauses, and goes on later", "run pauses"),
+        ("holding", "A run holds", "run holds"),
+        ("in_doubt", "A run waits for a person's word", "run waits"),
+    ],
+)
+def test_a_run_that_is_not_over_is_not_said_to_be(status, title, kind) -> None:
+    assert event_title("run_ended", status) == title and event_kind(event("run_ended", status=status)) == kind
 
 
 def test_a_kind_that_is_new_is_shown_as_it_is() -> None:

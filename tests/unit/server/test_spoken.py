@@ -296,3 +296,20 @@ def test_a_rule_without_words_of_its_own_here_is_said_by_those_it_has() -> None:
     assert (
         "x.own" in strange and "bcp incident show" in strange and "bcp incident show" in spoken.ended("x.own", [], DE)
     )
+
+
+@pytest.mark.parametrize(("state", "letters"), [("declared", ("B",)), ("opened", ())])
+def test_after_a_restart_a_question_names_what_was_declared(tmp_path, state, letters) -> None:
+    """Before the first look *exchange-online is unknown* is nothing on which somebody could move mail; what no look of
+    ours has confirmed is not said to be so."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.core.book.change(w.incident, "moved", "watch", fields={"state": state, "classes": "B"})
+        made = SimpleNamespace(incident=w.incident)
+        w.core.found = Decision("unknown")
+        assert (await spoken.believed(w.core, made)).classes == letters
+        w.core.found = Decision("healthy")
+        assert (await spoken.believed(w.core, made)).classes == ()
+
+    going(run)
