@@ -102,11 +102,16 @@ class World:
         """Relays by name. They hold no connection."""
         return {n: made(registry.find(RelayPlugin, s.kind).create, n, s) for n, s in self.relay_settings.items()}
 
-    @property
+    @cached_property
     def relay_settings(self) -> dict[str, RelaySettings]:
         """Relays' settings by name: which hosts are theirs, before one is made."""
-        found = self.configuration.plugins["relays"]
-        return {n: s for n, s in found.items() if isinstance(s, RelaySettings)}
+        found = {n: s for n, s in self.configuration.plugins["relays"].items() if isinstance(s, RelaySettings)}
+        canary, known = self.settings.canary, dict[str, str]()
+        for address in (*([canary.to] if canary.to else []), *canary.known):
+            known.setdefault(address.rpartition("@")[2].lower(), address)
+        for settings in found.values():
+            settings.knows(known)
+        return found
 
     @cached_property
     def source(self) -> DirectoryService | None:
