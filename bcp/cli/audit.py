@@ -106,6 +106,9 @@ def verify(
         "witnessed": asdict(proved),
     }
     render.emit("bcp.audit/1", data, "\n".join(lines))
+    if places and _other_only(places):
+        hint = "Put the old certificate behind the new one in the file of ca:, and look again: bcp audit verify"
+        raise Refused(f"it is not proved: {places[0]}", rule="audit-authority", hint=hint)
     if places:
         first = places[0]
         hint = "Compare with a copy of the state folder, and with what witnesses keep."
@@ -126,7 +129,15 @@ def _places(found: Evidence, proved: Proved) -> list[str]:
     rows = [f"{r.run}: {r.damage}" for r in (*found.runs, *found.drills) if r.damage]
     known = [*rows, *(f"the file of {m} is gone" for m in found.missing), *found.reports]
     damage = [found.damage] if found.damage and found.damage not in known else []
-    return list(dict.fromkeys([*others, *known, *counted, *damage]))
+    rest = dict.fromkeys([*others, *known, *counted, *damage])
+    return sorted(rest, key=lambda place: _other_only([place]))  # what was surely altered comes first
+
+
+def _other_only(places: Sequence[str]) -> bool:
+    """Is all that was found a stamp of another authority than the one that is named now?"""
+    from bcp.deeds.evidence.prove import OTHER
+
+    return all(OTHER in place for place in places)
 
 
 def _verdict(places: Sequence[str], found: Evidence, proved: Proved, *, whole: bool) -> str:
@@ -144,6 +155,8 @@ def _verdict(places: Sequence[str], found: Evidence, proved: Proved, *, whole: b
             return "Nothing was found altered, but somebody who keeps heads was not asked. See below."
         return f"Unaltered: {'everything' if whole else 'it'} agrees."
     more = f" (and {len(places) - 1} more, below)" if len(places) > 1 else ""
+    if _other_only(places):
+        return f"NOT PROVED: {places[0]}{more}."
     return f"ALTERED: {places[0]}{more}."
 
 

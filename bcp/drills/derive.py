@@ -20,7 +20,7 @@ from bcp.contracts.exercise import (
     Signature,
     State,
 )
-from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback, Mails, Moment, Step
+from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback, Mails, Moment, Receipts, Step
 from bcp.contracts.incident import Event as BookEvent
 from bcp.contracts.incident import Incident
 from bcp.drills.fold import Exercise
@@ -97,7 +97,7 @@ def derive(
         third_parties=record.third_parties or context.third_parties,
         next_drill=_next(exercise, context),
         propagation=_propagation(exercise, ordered),
-        receipts=tuple(r for v in ordered for r in receipts_of(v, context.reported)),
+        receipts=tuple(_heard(exercise, r) for v in ordered for r in receipts_of(v, context.reported)),
         mails=mails,
         failback=failback,
         timeline=_timeline(record.timeline, ordered, happenings),
@@ -171,6 +171,12 @@ def _mails(exercise: Exercise, views: Sequence[RunView]) -> Mails:
 
     return Mails("relay-account", None, None, total("sent"), total("bounced"), total("unaccounted"), None,
                  total("left"), queue)  # fmt: skip
+
+
+def _heard(exercise: Exercise, row: Receipts) -> Receipts:
+    """In a live drill volunteers alone are told, whomever the playbook names."""
+    who = exercise.play.volunteers if exercise.record.kind == "live" else ""
+    return replace(row, audience=who) if who and row.audience else row
 
 
 def _held(outputs: object) -> int | None:

@@ -69,7 +69,7 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
             old = told.get(name)
             if old is None or old.at is None:
                 told[name] = replace(reach, event=ending(view, reach.step))
-    told |= _volunteers(exercise, told)
+    told = _volunteers(exercise, told)
     bad = bad_runs(views)
     ended = bool(away) and all(v.state.status in FINAL for v in views)
     return Facts(
@@ -97,13 +97,15 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
     )
 
 
-def _volunteers(exercise: Exercise, told: Mapping[str, Reach]) -> dict[str, Reach]:
-    """They stand for every audience of a live drill: the first that was told enough is they."""
+def _volunteers(exercise: Exercise, told: dict[str, Reach]) -> dict[str, Reach]:
+    """They alone are told in a live drill, whomever the playbook names. Whoever has a target of their own keeps it."""
     who = exercise.play.volunteers
-    if exercise.record.kind != "live" or not who or who in told:
-        return {}
+    if exercise.record.kind != "live" or not who:
+        return told
+    named = {o.audience for o in exercise.record.objectives}
+    kept = {n: r for n, r in told.items() if n in named}
     enough = [r for r in told.values() if r.at is not None] or list(told.values())
-    return {who: replace(min(enough, key=lambda r: r.at or 0.0), audience=who)} if enough else {}
+    return kept | ({who: replace(min(enough, key=lambda r: r.at or 0.0), audience=who)} if enough else {})
 
 
 def _test_mail(exercise: Exercise, view: RunView) -> tuple[float, str]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from bcp import registry
 from bcp.comms.pack import Pack, load_pack
 from bcp.contracts.caller import Caller, CallerPlugin
-from bcp.contracts.channel import Channel, ChannelPlugin, Inbound
+from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Inbound
 from bcp.contracts.directory import DirectoryPlugin, DirectoryService
 from bcp.contracts.dns import Accepted, Dns, Domain, MxHost, MxSet
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
@@ -124,7 +124,9 @@ class World:
     def channels(self) -> dict[str, Channel[Any]]:
         """Channels by name."""
         given = self.configuration.plugins["channels"]
-        found = {n: made(registry.find(ChannelPlugin, s.kind).create, n, s) for n, s in given.items()}
+        zone = self.settings.organisation.timezone
+        local = {n: s.at_home(zone) if isinstance(s, ChannelSettings) else s for n, s in given.items()}
+        found = {n: made(registry.find(ChannelPlugin, s.kind).create, n, s) for n, s in local.items()}
         self._open += found.values()
         return found
 

@@ -3,6 +3,7 @@ counted."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,11 @@ def test_our_test_mail_is_the_first_one_and_an_empty_queue_counts_nothing(tmp_pa
     assert (told.judged, told.achieved) == ("met", round(raw(away, "step_finished", "tell") + 60, 1))
     assert (lost.judged, lost.achieved, found.mails.how, found.mails.relayed) == ("not-measured", None, "", None)
 
+    assert {r.audience for r in found.receipts} == {"helpers"}, "nobody else was told, whomever the playbook names"
+    everybody = replace(live, record=replace(live.record, objectives=(Objective("rto_communicate", 900),)))
+    assert [o.audience for o in derive(everybody, views, [], Context()).objectives] == ["helpers"]
+
     real = Exercise(DrillRecord("inc-1", "incident", state="closed", objectives=aims), runs=(run, back))
     judged = {o.code: o.judged for o in derive(real, views, [], Context()).objectives}
+    assert {r.audience for r in derive(real, views, [], Context()).receipts} == {"staff", "partners"}
     assert judged["rto_receive"] == "not-measured", "of a real outage our test mail is no mail of anybody's"
