@@ -74,6 +74,8 @@ class ContactFacts:
     """Who has opted out of what there is not."""
     ways: str = ""
     """What there is."""
+    left: Mapping[str, str] = field(default_factory=dict)
+    """Whom the configuration names and the contacts do not have, and where it names them."""
 
 
 def contacts(facts: ContactFacts, now: float) -> list[Check]:
@@ -86,6 +88,9 @@ def contacts(facts: ContactFacts, now: float) -> list[Check]:
         more = f", and {len(facts.unheard) - 1} more of such" if len(facts.unheard) > 1 else ""
         text = f"{who} has opted out of {what!r}, which is neither a kind of channel nor a channel{more}"
         out.append(Check("contacts-optout", "", "risk", text, f"Write one of: {facts.ways}."))
+    for who, where in facts.left.items():
+        text = f"{where} names {who}, who is not in the contacts: whoever has left says yes and hears nothing any more"
+        out.append(Check("contacts-left", who, "risk", text, f"Name somebody else under {where} in bcp.yaml."))
     age = now - facts.taken_at
     if facts.taken_at:
         old = age > facts.max_age_s

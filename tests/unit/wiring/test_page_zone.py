@@ -20,7 +20,8 @@ channels: {page: {kind: status-page, folder: public%s}}
 
 
 @pytest.mark.parametrize(
-    ("own", "shown"), [("", "13:00:00 CET"), (", timezone: UTC", "12:00:00 UTC"), (", timezone: Asia/Tokyo", "21:00:00 JST")]
+    ("own", "shown"),
+    [("", "13:00:00 CET"), (", timezone: UTC", "12:00:00 UTC"), (", timezone: Asia/Tokyo", "21:00:00 JST")],
 )
 def test_times_are_those_of_the_organisation(tmp_path: Path, own: str, shown: str) -> None:
     (tmp_path / "bcp.yaml").write_text(TEXT % own)
