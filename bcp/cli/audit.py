@@ -106,17 +106,21 @@ def verify(
         "witnessed": asdict(proved),
     }
     render.emit("bcp.audit/1", data, "\n".join(lines))
-    if places and _other_only(places):
-        hint = "Put the old certificate behind the new one in the file of ca:, and look again: bcp audit verify"
-        raise Refused(f"it is not proved: {places[0]}", rule="audit-authority", hint=hint)
     if places:
-        first = places[0]
-        hint = "Compare with a copy of the state folder, and with what witnesses keep."
-        raise Refused(f"the audit chain is broken: {first}", rule="audit-chain", hint=hint)
+        raise _refused(places)
     if proved.unasked:
         names = ", ".join(sorted(proved.unasked))
         hint = "Mount the share, or give the folder another way: bcp audit verify --witness FOLDER"
         raise InDoubt(f"not everything could be checked: {names} could not be asked", rule="witness-silent", hint=hint)
+
+
+def _refused(places: Sequence[str]) -> Refused:
+    """How the command ends where something does not agree: surely altered, or stamped by nobody knows whom."""
+    if _other_only(places):
+        hint = "Put the old certificate behind the new one in the file of ca:, and look again: bcp audit verify"
+        return Refused(f"it is not proved: {places[0]}", rule="audit-authority", hint=hint)
+    hint = "Compare with a copy of the state folder, and with what witnesses keep."
+    return Refused(f"the audit chain is broken: {places[0]}", rule="audit-chain", hint=hint)
 
 
 def _places(found: Evidence, proved: Proved) -> list[str]:

@@ -38,6 +38,8 @@ def test_it_says_whose_it_is_and_how_to_name_the_old_one(tmp_path: Path, monkeyp
     empty, alone = Evidence((), (), "", keyed=False), prove.Proved(tuple(found), 4)
     both = prove.Proved((*found, "run-1 has lost its newest 3 event(s)"), 4)
     said = [audit._verdict(audit._places(empty, p), empty, p, whole=True) for p in (alone, both)]
+    rules = [audit._refused(audit._places(empty, p)).rule for p in (alone, both)]
+    assert rules == ["audit-authority", "audit-chain"]
     assert said[0].startswith("NOT PROVED: the time stamp of main")
     assert said[1].startswith("ALTERED: run-1 has lost its newest 3 event(s) (and 1 more, below)")
     log.authority("main").write_text("nobody's")
