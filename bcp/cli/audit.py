@@ -108,13 +108,20 @@ def verify(
     }
     render.emit("bcp.audit/1", data, "\n".join(lines))
     if places:
-        first = places[0]
-        hint = "Compare with a copy of the state folder, and with what witnesses keep."
-        raise Refused(f"the audit chain is broken: {first}", rule="audit-chain", hint=hint)
+        raise _refused(places)
     if proved.unasked:
         names = ", ".join(sorted(proved.unasked))
         hint = "Mount the share, or give the folder another way: bcp audit verify --witness FOLDER"
         raise InDoubt(f"not everything could be checked: {names} could not be asked", rule="witness-silent", hint=hint)
+
+
+def _refused(places: Sequence[str]) -> Refused:
+    """How the command ends where something does not agree: surely altered, or stamped by nobody knows whom."""
+    if _other_only(places):
+        hint = "Put the old certificate behind the new one in the file of ca:, and look again: bcp audit verify"
+        return Refused(f"it is not proved: {places[0]}", rule="audit-authority", hint=hint)
+    hint = "Compare with a copy of the state folder, and with what witnesses keep."
+    return Refused(f"the audit chain is broken: {places[0]}", rule="audit-chain", hint=hint)
 
 
 def _places(found: Evidence, proved: Proved) -> list[str]:
@@ -127,7 +134,15 @@ def _places(found: Evidence, proved: Proved) -> list[str]:
     rows = [f"{r.run}: {r.damage}" for r in (*found.runs, *found.drills) if r.damage]
     known = [*rows, *(f"the file of {m} is gone" for m in found.missing), *found.reports]
     damage = [found.damage] if found.damage and found.damage not in known else []
-    return list(dict.fromkeys([*others, *known, *counted, *damage]))
+    rest = dict.fromkeys([*others, *known, *counted, *damage])
+    return sorted(rest, key=lambda place: _other_only([place]))  # what was surely altered comes first
+
+
+def _other_only(places: Sequence[str]) -> bool:
+    """Is all that was found a stamp of another authority than the one that is named now?"""
+    from bcp.deeds.evidence.prove import OTHER
+
+    return all(OTHER in place for place in places)
 
 
 def _verdict(places: Sequence[str], found: Evidence, proved: Proved, *, whole: bool) -> str:
@@ -145,6 +160,8 @@ def _verdict(places: Sequence[str], found: Evidence, proved: Proved, *, whole: b
             return "Nothing was found altered, but somebody who keeps heads was not asked. See below."
         return f"Unaltered: {'everything' if whole else 'it'} agrees."
     more = f" (and {len(places) - 1} more, below)" if len(places) > 1 else ""
+    if _other_only(places):
+        return f"NOT PROVED: {places[0]}{more}."
     return f"ALTERED: {places[0]}{more}."
 
 

@@ -22,7 +22,7 @@ Which = Annotated[str, typer.Argument(metavar="DRILL", help="Id, its beginning o
 
 def register(group: typer.Typer) -> None:
     """Add the commands."""
-    group.command(name="list", help="Drills, the newest first; and the scenarios of the lab.")(list_)
+    group.command(name="list", help="Drills: the next to come, then the newest; and the scenarios of the lab.")(list_)
     group.command(name="show", help="The record of a drill or an incident; --output json gives all of it.")(show)
     group.command(name="findings", help="What is still to be done, over all drills.")(findings)
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from bcp.contracts.contact import Contact
 from bcp.contracts.plugin import Configured, Dependent
@@ -19,6 +19,10 @@ class ChannelSettings(Dependent):
     def at_once(self) -> int:
         """How many deliveries may be under way at once."""
         return 20
+
+    def at_home(self, zone: str) -> Self:
+        """The same for an organisation in this time zone: what names none of its own takes it."""
+        return self
 
 
 S = TypeVar("S", bound=ChannelSettings)

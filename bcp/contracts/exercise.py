@@ -95,6 +95,7 @@ class Objective(Value):
 
 HOW = {
     "first-mail": "arrival of the first mail in the relay's own queue after the switch, test mails excepted",
+    "test-mail": "our own test mail, sent as a sender would, was taken by the relay; no other mail was counted",
     "lab-mail": "the lab's count of numbered mails: when the relay took the first one sent after the break",
     "ledger": "the send ledger: when a channel had taken the first message for 95 of 100 people of the audience",
     "lab-count": "the lab's count of numbered mails: sent, and neither delivered nor waiting",

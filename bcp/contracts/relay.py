@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from bcp.contracts.dns import MxHost
 from bcp.contracts.plugin import Configured, Dependent, Duration, Model
@@ -22,7 +22,7 @@ class WayOut:
     addresses: tuple[str, ...] = ()
     port: int = 25
     recipient: str = ""
-    """Whom it takes mail for; empty: postmaster of our first domain."""
+    """Whom it takes mail for; empty: as `RelaySettings.whom` of our first domain."""
 
 
 class AgentWay(Model):
@@ -53,6 +53,18 @@ class RelaySettings(Dependent):
 
     agent: AgentWay | None = None
     """How to reach its agent. Without one its log and its queue tell what became of mail, and not of all of it."""
+    _known: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    """Of each domain somebody who exists there."""
+
+    def knows(self, known: Mapping[str, str]) -> None:
+        """Tell it who exists, by domain: where the configuration says so."""
+        self._known = known
+
+    def whom(self, domain: str) -> str:
+        """Whom it is asked about, by readiness and by runs alike: `probe_recipient`, else somebody who is known to
+        exist, else postmaster."""
+        named = str(getattr(self, "probe_recipient", ""))
+        return named or self._known.get(domain.lower().rstrip("."), "") or f"postmaster@{domain}"
 
     def published(self) -> tuple[MxHost, ...]:
         """Its hosts as they stand in MX when mail goes there. No other host may be called a relay's."""

@@ -14,6 +14,7 @@ from bcp.contracts.exercise import SCHEMA, DrillRecord, Kind, Participant, Playb
 from bcp.contracts.exercise_plain import to_data
 from bcp.deeds.announce import must_know
 from bcp.deeds.exercises import exercise_of, incident_id, record_of, record_of_incident
+from bcp.deeds.told import told
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.drills.fold import Exercise
 from bcp.drills.measure import objective_of
@@ -24,13 +25,12 @@ from bcp.drills.signed import digest_of
 from bcp.kernel.errors import Invalid, Missing, Refused
 from bcp.kernel.hashing import digest_text
 from bcp.kernel.ids import new_id, new_token
+from bcp.kernel.text import one_line
 from bcp.wiring import App
 
 NOTES = ("observation", "decision", "deviation", "feedback", "conclusion", "third-party", "communication")
 SEVERITIES = ("low", "medium", "high", "critical")
 STATES = ("proposed", "open", "done", "dismissed")
-LONGEST = 4000
-"""Characters of one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def make(ground: Ground, who: Who, wanted: New) -> str:
     record = DrillRecord(
         drill,
         wanted.kind,
-        wanted.title or wanted.scenario.title or wanted.scenario.name,
+        one_line(wanted.title or wanted.scenario.title or wanted.scenario.name),
         scenario=wanted.scenario,
         bia=wanted.bia,
         scope_in=wanted.scope_in or tuple(wanted.play.domains or app.world.domains),
@@ -149,7 +149,7 @@ def _planned(record: DrillRecord) -> dict[str, Any]:
 def _check(app: App, wanted: New) -> None:
     """What this kind needs."""
     for text in (wanted.title, wanted.expected, wanted.bia, *wanted.scope_in, *wanted.scope_out, *wanted.assumptions):
-        _text(text, empty=True)
+        told(text, empty=True, lines=text is not wanted.title)
     _check_inputs(app, wanted.play)
     if wanted.kind == "incident":
         _check_incidents(app, wanted.incidents)
@@ -225,18 +225,9 @@ def _objectives(app: App, wanted: New) -> tuple[Any, ...]:
 
 
 def _participant(app: App, text: str) -> Participant:
-    who, role = split_person(text)
+    who, role = split_person(told(text))
     contact = app.people.directory.person(who)
     return Participant(contact.name if contact is not None else who, role, contact.id if contact is not None else "")
-
-
-def _text(text: str, *, empty: bool = False) -> str:
-    """A text of a person. Raises ``Invalid`` (``no-text``, ``text-too-long``)."""
-    if not empty and not text.strip():
-        raise Invalid("say what is to be written down", rule="no-text", hint="One or two sentences.")
-    if len(text) > LONGEST:
-        raise Invalid(f"a text may have {LONGEST} characters", rule="text-too-long", hint="Put the rest into a file.")
-    return text.strip()
 
 
 def _open(ground: Ground, who: Who, drill: str) -> Exercise:
@@ -265,7 +256,7 @@ def note(ground: Ground, who: Who, drill: str, wanted: NoteOf) -> str:
     found = _open(ground, who, drill)
     if wanted.kind not in NOTES:
         raise Invalid(f"{wanted.kind[:40]!r} is no kind of note", rule="no-such-note", hint=", ".join(NOTES))
-    data: dict[str, Any] = {"text": _text(wanted.text), "kind": wanted.kind}
+    data: dict[str, Any] = {"text": told(wanted.text, lines=True), "kind": wanted.kind}
     if wanted.rating is not None:
         if wanted.kind != "feedback" or not 1 <= wanted.rating <= 5:
             raise Invalid("a rating is 1 to 5, and of feedback", rule="no-rating", hint="--feedback TEXT --rating 4")
@@ -284,7 +275,7 @@ def attend(
     """Write down that somebody is there, is not, or has left. Raises as ``note``."""
     found = _open(ground, who, drill)
     contact = ground.app.people.directory.person(person)
-    name = contact.name if contact is not None else _text(person)
+    name = contact.name if contact is not None else told(person)
     data = {"name": name, "contact": contact.id if contact is not None else "", "role": role, "attended": not absent}
     _write(ground, who, found, "attend", {**data, "left": left})
     return found.record.id
@@ -312,7 +303,7 @@ def finding(ground: Ground, who: Who, drill: str, wanted: FindingOf) -> str:
     if not tracked:
         found = _open(ground, who, drill)
     if not wanted.id:
-        _text(str(data.get("title", "")))
+        told(str(data.get("title", "")))
         data = {"state": "open", **data, "new": True}
     name = wanted.id or f"f-{new_token(4)}"
     _write(ground, who, found, "finding", {"id": name, **data})
@@ -321,7 +312,7 @@ def finding(ground: Ground, who: Who, drill: str, wanted: FindingOf) -> str:
 
 def _check_finding(data: Mapping[str, Any]) -> None:
     for key in ("title", "cause", "owner", "retest", "proposal", "place"):
-        _text(str(data.get(key, "")), empty=True)
+        told(str(data.get(key, "")), empty=True, lines=key in {"cause", "retest", "proposal"})
     if data.get("severity") not in {None, *SEVERITIES}:
         raise Invalid("no such severity", rule="no-such-severity", hint=", ".join(SEVERITIES))
     if data.get("state") not in {None, *STATES}:
@@ -357,7 +348,7 @@ def sign(ground: Ground, who: Who, drill: str, role: str = "") -> str:
     data = {
         "name": contact.name,
         "contact": who.contact,
-        "role": _text(role, empty=True),
+        "role": told(role, empty=True),
         "head": found.head,
         "runs": runs,
         "digest": digest_of(found.head, runs),
@@ -382,7 +373,7 @@ def close(ground: Ground, who: Who, drill: str, *, without: str = "") -> str:
     if not signed and not without.strip():
         hint = "bcp drill sign; or say why nobody signs: --unsigned 'reason'"
         raise Refused(f"nobody has signed {found.record.id} as it is now", rule="not-signed", hint=hint)
-    _write(ground, who, found, "closed", {"without": _text(without, empty=True)})
+    _write(ground, who, found, "closed", {"without": told(without, empty=True, lines=True)})
     return found.record.id
 
 
@@ -392,5 +383,5 @@ def cancel(ground: Ground, who: Who, drill: str, reason: str) -> str:
     if found.record.state != "planned":
         hint = "bcp drill close"
         raise Refused(f"{found.record.id} is {found.record.state}", rule="drill-running", hint=hint)
-    _write(ground, who, found, "cancelled", {"reason": _text(reason)})
+    _write(ground, who, found, "cancelled", {"reason": told(reason, lines=True)})
     return found.record.id

@@ -35,10 +35,16 @@ def exercise_of(app: App, drill: str) -> Exercise:
 
 
 def exercises(app: App) -> list[Exercise]:
-    """All exercises, the newest first."""
-    book = app.running.drills
+    """All exercises: those that are planned, the next one first, then the others, the newest first."""
+    book, now = app.running.drills, app.clock.now()
     found = [fold(book.events(name)) for name in book.drills()]
-    return sorted(found, key=lambda e: when(e.record), reverse=True)
+    return sorted(found, key=lambda e: _order(e, now))
+
+
+def _order(exercise: Exercise, now: float) -> tuple[bool, float]:
+    at = when(exercise.record)
+    to_come = at > now and not exercise.record.started and not exercise.over
+    return not to_come, at if to_come else -at
 
 
 def record_of(app: App, drill: str) -> DrillRecord:

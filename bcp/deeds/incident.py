@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bcp.deeds.told import told
 from bcp.deeds.unaccounted import ask_and_count
 from bcp.deeds.who import RUN, Ground, Who
 from bcp.engine.state import FINAL
@@ -44,14 +45,15 @@ async def declare(ground: Ground, who: Who, wanted: Declare) -> Incident:
     who.must_be_a_person()
     if not wanted.title.strip():
         raise Invalid("say what is wrong", hint="One line, for people.", rule="no-title")
+    title = told(wanted.title)
     unknown = [c for c in wanted.classes if c not in CLASSES]
     if unknown:
         raise Invalid(f"{unknown[0]!r} is no class of outage", hint=", ".join(sorted(CLASSES)), rule="no-such-class")
     service, mode, now = ground.app.settings.service, ground.app.settings.serve.verdict, ground.app.clock.now()
 
     def work(book: Book) -> Incident:
-        found, _ = book.open(service, wanted.title, mode, who.person, how=who.how)
-        fields: dict[str, Any] = {"title": wanted.title[:200]}
+        found, _ = book.open(service, title, mode, who.person, how=who.how)
+        fields: dict[str, Any] = {"title": title[:200]}
         if wanted.classes:
             fields["classes"] = wanted.classes
         if found.state in {"opened", "resolved"}:
@@ -77,6 +79,8 @@ async def close(ground: Ground, who: Who, wanted: Close) -> Incident:
     who.must_be_a_person()
     if not wanted.reason.strip():
         raise Invalid("closing by hand needs a reason", hint="It stands in the record: --reason", rule="no-reason")
+    for text in (wanted.reason, wanted.unaccounted):
+        told(text, empty=True, lines=True)
     found = await ground.do(lambda b: b.incident(wanted.incident))
     if found.state == "closed":
         raise Refused(f"{found.id} is closed already", rule="closed", hint=f"bcp incident show {found.id}")
@@ -113,6 +117,7 @@ async def reopen(ground: Ground, who: Who, wanted: Close) -> Incident:
     who.must_be_a_person()
     if not wanted.reason.strip():
         raise Invalid("opening again needs a reason", hint="It stands in the record: --reason", rule="no-reason")
+    told(wanted.reason, lines=True)
 
     def work(book: Book) -> Incident:
         found = book.incident(wanted.incident)

@@ -20,7 +20,7 @@ from bcp.contracts.exercise import (
     Signature,
     State,
 )
-from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback, Mails, Moment, Step
+from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback, Mails, Moment, Receipts, Step
 from bcp.contracts.incident import Event as BookEvent
 from bcp.contracts.incident import Incident
 from bcp.drills.fold import Exercise
@@ -97,7 +97,7 @@ def derive(
         third_parties=record.third_parties or context.third_parties,
         next_drill=_next(exercise, context),
         propagation=_propagation(exercise, ordered),
-        receipts=tuple(r for v in ordered for r in receipts_of(v, context.reported)),
+        receipts=tuple(_heard(exercise, r) for v in ordered for r in receipts_of(v, context.reported)),
         mails=mails,
         failback=failback,
         timeline=_timeline(record.timeline, ordered, happenings),
@@ -163,14 +163,20 @@ def _mails(exercise: Exercise, views: Sequence[RunView]) -> Mails:
         names = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
         return Mails("lab-count", **{n: int(row[n]) for n in names if row.get(n) is not None}, queue=queue)
     drains = [s for v in views for s in v.state.steps.values() if "unaccounted" in s.outputs and s.status in WELL]
-    if not drains:
-        return Mails(queue=queue)
+    if not any(s.outputs.get("recipients") or s.outputs.get("ledger") for s in drains):
+        return Mails(queue=queue)  # who looked at a queue and saw no mail counted none of those that had passed
 
     def total(name: str) -> int:
         return sum(int(s.outputs.get(name) or 0) for s in drains)
 
     return Mails("relay-account", None, None, total("sent"), total("bounced"), total("unaccounted"), None,
                  total("left"), queue)  # fmt: skip
+
+
+def _heard(exercise: Exercise, row: Receipts) -> Receipts:
+    """In a live drill volunteers alone are told, whomever the playbook names."""
+    who = exercise.play.volunteers if exercise.record.kind == "live" else ""
+    return replace(row, audience=who) if who and row.audience else row
 
 
 def _held(outputs: object) -> int | None:

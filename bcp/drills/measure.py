@@ -33,6 +33,9 @@ class Facts:
     first_mail: float = 0.0
     lab_mail: float = 0.0
     """The same by the lab's own count of numbered mails."""
+    test_mail: tuple[float, str] = (0.0, "")
+    """When the relay took the test mail of a live drill, and where that stands: a drill domain carries no other mail,
+    or the relay passed it on at once."""
     told: Mapping[str, Reach] | None = None
     mails: Mails = field(default_factory=Mails)
     failback: tuple[Failback, ...] = ()
@@ -66,6 +69,7 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
             old = told.get(name)
             if old is None or old.at is None:
                 told[name] = replace(reach, event=ending(view, reach.step))
+    told = _volunteers(exercise, told)
     bad = bad_runs(views)
     ended = bool(away) and all(v.state.status in FINAL for v in views)
     return Facts(
@@ -73,6 +77,7 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
         detection.exact,
         min(first, default=0.0),
         min(lab, default=0.0),
+        min((m for v in away if (m := _test_mail(exercise, v))[0]), default=(0.0, "")),
         told,
         mails,
         failback,
@@ -90,6 +95,25 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
         counted=_events(exercise, "mails")[-1:],
         saw=_events(exercise, "first_mail")[:1],
     )
+
+
+def _volunteers(exercise: Exercise, told: dict[str, Reach]) -> dict[str, Reach]:
+    """They alone are told in a live drill, whomever the playbook names. Whoever has a target of their own keeps it."""
+    who = exercise.play.volunteers
+    if exercise.record.kind != "live" or not who:
+        return told
+    named = {o.audience for o in exercise.record.objectives}
+    kept = {n: r for n, r in told.items() if n in named}
+    enough = [r for r in told.values() if r.at is not None] or list(told.values())
+    return kept | ({who: replace(min(enough, key=lambda r: r.at or 0.0), audience=who)} if enough else {})
+
+
+def _test_mail(exercise: Exercise, view: RunView) -> tuple[float, str]:
+    """The end of the first step by which a relay took our test mail, sent as a sender would, after the switch."""
+    if exercise.record.kind != "live" or (switch := switch_of(view)) is None:
+        return 0.0, ""
+    steps = [s for s in view.state.steps.values() if s.outputs.get("by_relay") is True and s.status in WELL]
+    return min(((s.ended, ending(view, s.id)) for s in steps if s.started >= switch.started), default=(0.0, ""))
 
 
 def _events(exercise: Exercise, what: str) -> tuple[str, ...]:
@@ -200,10 +224,12 @@ def _open(objective: Objective, facts: Facts) -> Objective:
 
 
 def _receive(objective: Objective, facts: Facts) -> Objective:
-    for at, how in ((facts.lab_mail, "lab-mail"), (facts.first_mail, "first-mail")):
+    proofs = {"lab-mail": facts.saw, "first-mail": facts.drained, "test-mail": (facts.test_mail[1],)}
+    times = {"lab-mail": facts.lab_mail, "first-mail": facts.first_mail, "test-mail": facts.test_mail[0]}
+    for how, at in times.items():
         if at and facts.onset:
             said = _timed(objective, at, facts.onset, how, exact=facts.exact, failed=facts.failed)
-            return replace(said, evidence=facts.saw if how == "lab-mail" else facts.drained)
+            return replace(said, evidence=proofs[how])
     unread = facts.moved and facts.over and not facts.failed  # mail may have come, and nobody looked
     return replace(objective, judged="not-measured") if unread else _open(objective, facts)
 

@@ -86,6 +86,14 @@ def for_terminal(text: str) -> str:
     return "".join(out)
 
 
+def hidden_in(text: str, *, allowed: str = "") -> tuple[int, str] | None:
+    """The first character that a terminal obeys or that a reader cannot see: its place, from 1, and its name."""
+    if text.isprintable():
+        return None
+    found = ((i, c) for i, c in enumerate(text, 1) if c not in allowed and _is_hidden(c))
+    return next(((i, unicodedata.name(c, f"U+{ord(c):04X}")) for i, c in found), None)
+
+
 def _is_hidden(c: str) -> bool:
     return c not in _KEPT and unicodedata.category(c) in _HIDDEN
 

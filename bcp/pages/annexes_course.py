@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bcp.pages.cells import Cell, Cells, Pair, Row, Section, Table
@@ -28,7 +29,7 @@ def detection(r: Data, c: Cells) -> Section:
         Row(
             (c.time(x["at"]), c.text(x["by"] or w("nobody")), c.text(w(f"decision.{x['result']}")),
              c.text(w.told(x["what"], "about.")),
-             c.span(x["asked"], x["at"])),
+             c.none("none") if x["how"] == "noted" else c.span(x["asked"], x["at"])),
             (
                 c.pair("decision.how", c.told(x["how"])),
                 c.pair("decision.asked", c.time(x["asked"])),
@@ -44,7 +45,26 @@ def detection(r: Data, c: Cells) -> Section:
 
 def steps(r: Data, c: Cells) -> Section:
     """Every step that was planned or done."""
-    return c.section("steps", tables=[_step_table(r, c)], note="journal")
+    return c.section("steps", tables=[_step_table(r, c), *_injects(r, c)], note="journal")
+
+
+def _injects(r: Data, c: Cells) -> list[Table]:
+    """What was told at the table, and when: the steps of a tabletop."""
+    told = [e for e in r.get("timeline", ()) if e["kind"] == "inject"]
+    if not told:
+        return []
+    rows = [Row((c.time(e["at"]), c.text(e["actor"]), c.text(c.words.quoted(e["text"])))) for e in told]
+    table = c.table("injects", ("when", "who", "what"), rows)
+    return [replace(table, caption=c.words("label.injects"))]
+
+
+def _carried_out(step: Data) -> str:
+    """A look of a dry run is a real one, and what a real run did not come to was no dry run."""
+    if step["executed"]:
+        return "carried-out"
+    return {"ok": "looked", "unchanged": "looked", "failed": "looked", "would_run": "not-carried-out"}.get(
+        step["result"], "not-come-to"
+    )
 
 
 def _step_table(r: Data, c: Cells) -> Table:
@@ -60,7 +80,7 @@ def _step_table(r: Data, c: Cells) -> Table:
             ),
             (
                 c.pair("step.id", c.code(f"{s['id']} ({s['run']})" if s["run"] else s["id"])),
-                c.pair("step.dry", c.text(w("carried-out" if s["executed"] else "not-carried-out"))),
+                c.pair("step.dry", c.text(w(_carried_out(s)))),
                 c.pair("step.command", c.code(s["command"])),
                 c.pair("step.input", c.code(s["input"])),
                 c.pair("step.output_digest", c.code(s["output_digest"])),

@@ -32,6 +32,10 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "contacts": ("Die Kontakte sind zu lesen", "`bcp contacts check`."),
     "contacts-channels": ("Jeder Wunsch nennt einen Kanal, den es gibt", "`bcp contacts check`."),
     "contacts-optout": ("Jede Abmeldung gilt einem Kanal, den es gibt", "`bcp contacts check`."),
+    "contacts-left": (
+        "Wer in der Konfiguration steht, steht in den Kontakten",
+        "In `bcp.yaml` jemand anderen eintragen.",
+    ),
     "contacts-age": ("Die Kontakte sind frisch", "`bcp contacts sync`."),
     "disk": ("Auf der Platte ist Platz", "Platz schaffen."),
     "dns-accepted": ("Der MX darf dorthin geändert werden", _DNS),

@@ -76,6 +76,8 @@ class ContactFacts:
     """What there is."""
     astray: Mapping[str, str] = field(default_factory=dict)
     """Who wants to be told by what there is not."""
+    left: Mapping[str, str] = field(default_factory=dict)
+    """Whom the configuration names and the contacts do not have, and where it names them."""
 
 
 def contacts(facts: ContactFacts, now: float) -> list[Check]:
@@ -93,6 +95,9 @@ def contacts(facts: ContactFacts, now: float) -> list[Check]:
         more = f", and {len(facts.astray) - 1} more of such" if len(facts.astray) > 1 else ""
         text = f"{who} wants to be told by {what!r}, which is neither a kind of channel nor a channel{more}"
         out.append(Check("contacts-channels", "", "risk", text, f"Write one of: {facts.ways}."))
+    for who, where in facts.left.items():
+        text = f"{where} names {who}, who is not in the contacts: whoever has left says yes and hears nothing any more"
+        out.append(Check("contacts-left", who, "risk", text, f"Name somebody else under {where} in bcp.yaml."))
     age = now - facts.taken_at
     if facts.taken_at:
         old = age > facts.max_age_s

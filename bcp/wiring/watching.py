@@ -128,6 +128,6 @@ class Watching:
         """The first relay whose settings say how to reach it."""
         for name, relay in self.world.relay_settings.items():
             if (way := relay.way_out()) is not None:
-                to = way.recipient or f"postmaster@{self.settings.domains[0].name}"
+                to = way.recipient or relay.whom(self.settings.domains[0].name)
                 return Reachable(name, way.host, tuple(way.addresses), way.port, to)
         return None

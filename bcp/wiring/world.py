@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from bcp import registry
 from bcp.comms.pack import Pack, load_pack
 from bcp.contracts.caller import Caller, CallerPlugin
-from bcp.contracts.channel import Channel, ChannelPlugin, Inbound
+from bcp.contracts.channel import Channel, ChannelPlugin, ChannelSettings, Inbound
 from bcp.contracts.directory import DirectoryPlugin, DirectoryService
 from bcp.contracts.dns import Accepted, Dns, Domain, MxHost, MxSet
 from bcp.contracts.dns_settings import DnsPlugin, DnsSettings
@@ -102,11 +102,16 @@ class World:
         """Relays by name. They hold no connection."""
         return {n: made(registry.find(RelayPlugin, s.kind).create, n, s) for n, s in self.relay_settings.items()}
 
-    @property
+    @cached_property
     def relay_settings(self) -> dict[str, RelaySettings]:
         """Relays' settings by name: which hosts are theirs, before one is made."""
-        found = self.configuration.plugins["relays"]
-        return {n: s for n, s in found.items() if isinstance(s, RelaySettings)}
+        found = {n: s for n, s in self.configuration.plugins["relays"].items() if isinstance(s, RelaySettings)}
+        canary, known = self.settings.canary, dict[str, str]()
+        for address in (*([canary.to] if canary.to else []), *canary.known):
+            known.setdefault(address.rpartition("@")[2].lower(), address)
+        for settings in found.values():
+            settings.knows(known)
+        return found
 
     @cached_property
     def source(self) -> DirectoryService | None:
@@ -119,7 +124,9 @@ class World:
     def channels(self) -> dict[str, Channel[Any]]:
         """Channels by name."""
         given = self.configuration.plugins["channels"]
-        found = {n: made(registry.find(ChannelPlugin, s.kind).create, n, s) for n, s in given.items()}
+        zone = self.settings.organisation.timezone
+        local = {n: s.at_home(zone) if isinstance(s, ChannelSettings) else s for n, s in given.items()}
+        found = {n: made(registry.find(ChannelPlugin, s.kind).create, n, s) for n, s in local.items()}
         self._open += found.values()
         return found
 

@@ -126,6 +126,23 @@ def _let_go(found: Anchored, asked: Collection[str] | None) -> list[str]:
     ]  # fmt: skip
 
 
+OTHER = "is of another authority than the one that evidence: timestamps: in bcp.yaml names"
+
+
+async def _other(record: Mapping[str, Any], token: bytes, said: Mapping[str, Any], name: str, ca: Path) -> list[str]:
+    """A genuine stamp of somebody else: ``ca:`` was changed since, or somebody wrote everything anew and had it stamped
+    by an authority of their own. Nothing here tells the two apart, so that a person has to."""
+    try:
+        await verify(token, str(said["digest"]), ca, float(said["at"]))
+    except BcpError as error:
+        return [
+            f"the time stamp of {name} for the signed head {record.get('seq')} {OTHER} now ({ca}): {error.message}. If"
+            f" ca: was changed on purpose, put the old certificate behind the new one in that file. If it was not,"
+            " somebody may have written everything anew and stamped it"
+        ]
+    return []
+
+
 async def _genuine(log: AnchorLog, found: Anchored, authorities: Mapping[str, Path]) -> list[str]:
     """Is each stamp of those whose certificates we have? Of each authority the first and the last are checked: every
     head contains the one before it. The last is of the authority that the configuration names, where it names one."""
@@ -139,7 +156,7 @@ async def _genuine(log: AnchorLog, found: Anchored, authorities: Mapping[str, Pa
                 said = standalone_proof.token_of(token)
                 await verify(token, str(said["digest"]), log.authority(name), float(said["at"]))
                 if record is mine[-1] and name in authorities:
-                    await verify(token, str(said["digest"]), authorities[name], float(said["at"]))
+                    out += await _other(record, token, said, name, authorities[name])
             except (BcpError, ValueError, KeyError) as error:
                 why = error.message if isinstance(error, BcpError) else str(error)
                 out.append(f"the time stamp of {name} for the signed head {record.get('seq')}: {why}")

@@ -21,9 +21,25 @@ async def contacts(app: App, scope: Scope) -> list[Check]:
     lost = {c.id: words[0] for c in found.contacts if (words := unheard(c.optout, names))}
     most = app.settings.contacts.max_age
     facts = people.ContactFacts(
-        len(found.contacts), _source(app), found.taken_at, most, lost, written_ways(names), found.astray
+        len(found.contacts),
+        _source(app),
+        found.taken_at,
+        most,
+        lost,
+        written_ways(names),
+        found.astray,
+        _left(app),
     )
     return people.contacts(facts, app.clock.now())
+
+
+def _left(app: App) -> dict[str, str]:
+    """Persons whom the configuration names and nobody has in the contacts, and where it does."""
+    settings = app.settings
+    named = {o: "readiness: owner:" for o in settings.readiness.owner if ":" not in o}
+    named |= {s.by: "approvals: standing:" for s in settings.approvals.standing}
+    named |= dict.fromkeys(settings.approvals.codes, "approvals: codes:")
+    return {who: where for who, where in sorted(named.items()) if app.people.directory.person(who) is None}
 
 
 def _source(app: App) -> str:

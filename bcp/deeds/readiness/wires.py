@@ -69,22 +69,17 @@ FINE = {"relay-address": "it has an address", "relay-tlsa": "no TLSA record forb
 async def relay(app: App, scope: Scope, name: str) -> list[Check]:
     """One relay: a recipient who exists, one who does not, its certificate, its queue. Sends nothing."""
     found, out, books = app.world.relays[name], list[Check](), scope.using(relay=name)
+    settings = app.world.relay_settings.get(name)
     for domain in list(app.world.domains)[:DOMAINS]:
-        good = await found.probe(domain, _recipient(app, domain))
+        whom = settings.whom(domain) if settings is not None else ""
+        good = await found.probe(domain, whom)
         bad = await found.probe(domain, f"{NOBODY}@{domain}") if any(p.accepts for p in good) else []
-        facts = wires.RelayFacts(name, domain, tuple(good), tuple(bad), _recipient(app, domain), books)
+        facts = wires.RelayFacts(name, domain, tuple(good), tuple(bad), whom, books)
         out += wires.relay(facts)
         out += _certificates(app, good, books)
     out += [c for t in await _targets(app, found) for c in _target(t, books)]
     out.append(wires.queue(await _queue(found, books)))
     return list({c.key: c for c in out}.values())
-
-
-def _recipient(app: App, domain: str) -> str:
-    """Somebody of this domain who certainly exists; empty: postmaster, as the relay's settings say."""
-    canary = app.settings.canary
-    known = [*([canary.to] if canary.to else []), *canary.known]
-    return next((a for a in known if a.rpartition("@")[2].lower() == domain), "")
 
 
 def _certificates(app: App, probes: Sequence[RelayProbe], books: tuple[str, ...]) -> list[Check]:

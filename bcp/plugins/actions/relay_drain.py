@@ -190,6 +190,7 @@ def _by_ledger(done: Outcome, told: Drained) -> Outcome:
         "unaccounted": told.unaccounted,
         "left": told.left,
         "by_name": list(told.by_name),
+        "ledger": True,  # it counted what passed between two looks, too
     }
     if dead := sorted({*done.outputs.get("unheard", ()), *told.unheard}):
         counted["unheard"] = dead

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -29,10 +29,15 @@ class StatusPageSettings(ChannelSettings):
     """Title of the page. Empty: `Service status`, in the language of the page."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
     """Language of the page while nothing is reported; afterwards it is that of the newest entry."""
-    timezone: Annotated[str, AfterValidator(known_zone)] = "UTC"
-    """IANA time zone in which people read the page: `Europe/Berlin`. The feeds are in UTC."""
+    timezone: Annotated[str, AfterValidator(known_zone)] = ""
+    """IANA time zone in which people read the page: `Europe/Berlin`. Empty: that of the organisation, in which texts
+    name their times. The feeds are in UTC."""
     mirrors: list[Mirror] = Field(default_factory=list)
     """Copies on other machines, made with every entry. Without one the page is only as alive as this machine."""
+
+    def at_home(self, zone: str) -> Self:
+        """In the zone of the organisation, where none is named."""
+        return self if self.timezone else self.model_copy(update={"timezone": zone})
 
 
 class StatusPage(Channel[StatusPageSettings], Page):

@@ -55,7 +55,7 @@ class SmtpRelaySettings(RelaySettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 25
     """SMTP port."""
     probe_recipient: str = ""
-    """Address used in probes. Empty: postmaster@ the domain."""
+    """Address used in probes. Empty: who is in `canary:` (`to`, `known`) of the domain, else its postmaster."""
     queue: QueueSource = QueueSource()
     """How to see its queue. Without it nothing can be accounted for."""
     log: Annotated[Path, AfterValidator(_host_path)] | None = None
@@ -106,7 +106,7 @@ class SmtpRelay:
 
     async def probe(self, domain: str, recipient: str) -> list[RelayProbe]:
         """RCPT for our domain at each address, and for a domain that is not ours."""
-        wanted = recipient or self.settings.probe_recipient or f"postmaster@{domain}"
+        wanted = recipient or self.settings.whom(domain)
         return await probe_hosts(self.settings.hosts, self.settings.port, wanted, self.settings.timeout)
 
     async def queue(self) -> list[QueuedMail]:

@@ -44,7 +44,7 @@ async def _do(work: Callable[[], T]) -> T:
     return await asyncio.to_thread(work)
 
 
-@router.get("/drills", summary="Exercises, the newest first")
+@router.get("/drills", summary="Exercises: the next to come first, then the newest")
 async def drills(daemon: TheDaemon, _: Reader, limit: Limit = 50) -> list[DrillOut]:
     """Of every kind, planned ones too."""
     found = await _do(lambda: exercises(daemon.app))

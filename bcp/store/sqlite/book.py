@@ -20,6 +20,7 @@ from bcp.kernel.clock import Clock
 from bcp.kernel.errors import Invalid, Missing, StorageError
 from bcp.kernel.hashing import GENESIS, canonical
 from bcp.kernel.ids import new_id
+from bcp.kernel.text import one_line
 from bcp.store.chain import link_book
 from bcp.store.files.audit import BOOK, AuditLog
 from bcp.store.files.witness import Witness
@@ -220,6 +221,7 @@ class Book(QuestionRows, AlertRows):
 
     def open(self, service: str, title: str, mode: str, actor: str, **data: Any) -> tuple[Incident, bool]:
         """The current incident, or a new one; True when it is new."""
+        title = one_line(title, 200)  # an alert's may hold anything
         with self:
             found = self.current(service)
             if found is not None:
@@ -232,9 +234,9 @@ class Book(QuestionRows, AlertRows):
             )
             self.db.execute(
                 "insert into incident(id, service, state, opened, title, mode) values (?,?,?,?,?,?)",
-                (made.id, service, made.state, made.opened, title[:200], mode),
+                (made.id, service, made.state, made.opened, title, mode),
             )
-            self.note("opened", made.id, actor, title=title[:200], mode=mode, **data)
+            self.note("opened", made.id, actor, title=title, mode=mode, **data)
             return made, True
 
     def change(self, incident: str, kind: str, actor: str = "bcp", *, fields: Mapping[str, Any], **data: Any) -> None:

@@ -301,3 +301,25 @@ def test_the_last_drill_is_that_of_the_index(house, monkeypatch) -> None:
     monkeypatch.setattr(house.app.running, "cards", lambda query: asked.append(query) or cards)
     assert house.app.running.rehearsed("a") == 5.0
     assert (asked[0].kind, asked[0].playbook, asked[0].status) == ("drill", "a", {"done", "holding"})
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ("approvals: {codes: {zoe: 'env:CODE_ZOE'}}\n", "approvals: codes:"),
+        ("readiness: {owner: [zoe, 'group:oncall']}\n", "readiness: owner:"),
+    ],
+)
+def test_whoever_has_left_and_is_still_named_is_told_of(house, more: str, where: str) -> None:
+    text = (house.folder / "bcp.yaml").read_text()
+    found = asyncio.run(people_seen(again(house, text + more).app))
+    assert [(c.subject, c.state) for c in found] == [("zoe", "risk")]
+    assert found[0].says.startswith(f"{where} names zoe, who is not in the contacts")
+    assert where in found[0].hint
+    assert asyncio.run(people_seen(again(house, text).app)) == []
+
+
+async def people_seen(app: Any) -> list[Check]:
+    from bcp.deeds.readiness.people import contacts
+
+    return [c for c in await contacts(app, None) if c.code == "contacts-left"]

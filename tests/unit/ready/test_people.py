@@ -34,8 +34,9 @@ def reached(*channels: str, who: str = "ann") -> Reached:
         (ContactFacts(3, "s", 101 * DAY), {"contacts": "ok", "contacts-age": "ok"}),
         (ContactFacts(3, "s", unheard={"ann": "emial"}), {"contacts": "ok", "contacts-optout": "risk"}),
         (ContactFacts(3, "s", astray={"ann": "pigeon"}), {"contacts": "ok", "contacts-channels": "risk"}),
+        (ContactFacts(3, "s", left={"ann": "readiness: owner:"}), {"contacts": "ok", "contacts-left": "risk"}),
     ],
-    ids=["nobody", "a file", "young", "old", "from the future", "a no to nothing", "a wish for nothing"],
+    ids=["nobody", "a file", "young", "old", "from the future", "a no to nothing", "a wish for nothing", "who left"],
 )
 def test_contacts(facts: ContactFacts, wanted: dict[str, str]) -> None:
     found = contacts(facts, 100 * DAY)
