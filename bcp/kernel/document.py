@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from bcp.kernel.errors import Invalid, Problem
+from bcp.kernel.text import byte_place
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -89,8 +90,8 @@ def read_text(path: Path, *, limit: int = MAX_BYTES) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        problem = Problem("this byte is not UTF-8", str(path), line, 1, "Save the file as UTF-8.", "yaml.encoding")
+        hint = "Save the file as UTF-8."
+        problem = Problem("this byte is not UTF-8", str(path), *byte_place(error), hint, "yaml.encoding")
         raise Invalid.of([problem]) from error
 
 

@@ -63,7 +63,7 @@ def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path, encoding: s
         read(path)
     (problem,) = caught.value.problems
     assert (problem.rule, problem.file) == ("yaml.encoding", str(path)) and "UTF-8" in problem.hint
-    assert problem.line == (2 if encoding == "cp1252" else 1)
+    assert (problem.line, problem.column) == ((2, 5) if encoding == "cp1252" else (1, 1))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
