@@ -244,9 +244,25 @@ def _one(document: Document, path: Path_, entry: Mapping[str, Any], model: Any) 
     if kind in {"literal_error", "enum"}:
         expected = str(entry.get("ctx", {}).get("expected", ""))
         message = f"must be {expected}"
+    if kind in NAMED and (there := _value(document.data, path)) is not None:
+        message += f", not {there!r:.60}"
     said = next((str(p) for p in reversed(path) if isinstance(p, str)), "") if kind == "literal_error" else ""
     said = name if isinstance(name, str) else said
     return document.problem(path, f"{said}: {message}" if said else message, rule="value")
+
+
+NAMED = frozenset({"literal_error", "enum", "greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+"""Kinds of mistakes of which the value that was found is said. It is a word or a number, and never a secret."""
+
+
+def _value(data: Any, path: Path_) -> str | int | float | None:
+    """The word or number that stands there."""
+    for part in path:
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            return None
+    return data if isinstance(data, (str, int, float)) else None
 
 
 def _field_names(model: Any, path: Path_) -> list[str]:
