@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from bcp.contracts.channel import Channel, ChannelPlugin, Delivery, Message
 from bcp.kernel.errors import BcpError
 from bcp.testing.plugin import ConfiguredSuite
+from bcp.testing.shape import awaited
 from bcp.testing.vendor import WRONG_ANSWERS, Answer, Asked, FakeVendor
 
 NOW = 1_800_000_000.0
@@ -115,7 +116,7 @@ class ChannelStage(ConfiguredSuite):
     async def outcome(self, work: Awaitable[Any]) -> Any:
         """What came: a value, or an error of the tree. Everything else is a broken promise, and is raised."""
         try:
-            return await work
+            return await awaited(work)
         except BcpError as error:
             return error
 

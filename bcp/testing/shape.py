@@ -47,7 +47,7 @@ def mistyped(thing: object) -> str:
 @cache
 def _hints(kind: type[Any]) -> dict[str, Any]:
     """Fields and their types; none where they cannot be told."""
-    fields = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "_fields", ())
+    fields: Any = getattr(kind, "__dataclass_fields__", ()) or getattr(kind, "_fields", ())
     try:
         hints = typing.get_type_hints(kind, vars(sys.modules["bcp.contracts.dns"]) | vars(sys.modules[kind.__module__]))
     except (NameError, KeyError, TypeError):
@@ -57,13 +57,14 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
 
 def fits(value: Any, kind: Any) -> bool:
     """Is it of this type? A list is as good as a tuple, a whole number as good as another one."""
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    origin: Any = typing.get_origin(kind)
+    inner = typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
         return any(fits(value, k) for k in inner)
     if origin is tuple:
         if not isinstance(value, (tuple, list)):
             return False
-        each = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        each: Any = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
         return len(each) == len(value) and all(map(fits, value, each))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return isinstance(value, Mapping) and all(fits(k, inner[0]) and fits(v, inner[1]) for k, v in value.items())
@@ -71,6 +72,13 @@ def fits(value: Any, kind: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
+    if kind is Any or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return True
     return isinstance(value, kind) and not (kind.__module__.startswith("bcp.contracts") and mistyped(value))
+
+
+def awaited(work: Any) -> Any:
+    """The same, where it can be awaited. Else it is said: a method of a contract is written with ``async def``."""
+    if not inspect.isawaitable(work):
+        raise AssertionError(f"it returns {work!r:.80} at once and cannot be awaited: write it with async def")
+    return work
