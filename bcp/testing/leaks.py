@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -77,7 +76,8 @@ class Synced:
         elif what.__name__ in {"write", "writelines", "writev", "pwrite"}:
             file = getattr(what, "__self__", None)
             self._written = self._written or type(file).__module__ == "_io" or what.__module__ == "posix"
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                self._synced = self._synced or bool(fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_DSYNC)  # type: ignore[union-attr]
+            with contextlib.suppress(OSError, ValueError, AttributeError, IndexError):
+                flags = Path(f"/proc/self/fdinfo/{file.fileno()}").read_text().partition("flags:")[2].split()[0]  # type: ignore[union-attr]
+                self._synced = self._synced or bool(int(flags, 8) & os.O_DSYNC)
         elif what.__name__ == "connect" and what.__module__ in {"sqlite3", "_sqlite3"}:
             self._synced = True  # it syncs by itself
