@@ -228,7 +228,7 @@ def _write(folder: Path, answers: dict[str, Any], seen: dict[str, Found]) -> Non
         place = folder / path
         if place.exists() and path != "bcp.yaml":
             continue  # people and codes that are there are not replaced
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        memory.room(place.parent, 0o700)
         write_atomic(place, text, mode=0o600 if path.startswith("secrets/") else 0o640)
         written.append(str(place))
     memory.forget(folder)

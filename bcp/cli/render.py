@@ -235,7 +235,11 @@ def _fail_somewhere(error: BcpError) -> int:
 
 
 def _of_this_machine(error: BaseException) -> BcpError | None:
-    """What is wrong with a file or a disk here, and no fault of ours."""
+    """What is wrong with a file, a disk or an installation here, and no fault of ours."""
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "bcp":
+        text = f"this command needs the Python package {error.name.partition('.')[0]!r}, which is not installed here"
+        hint = "pip install bcp-mail brings all. With bcp-light.pyz `relay agent` needs none; README.md names the rest."
+        return BcpError(text, hint=hint, rule="not-installed")
     if not isinstance(error, OSError):
         return None
     if error.errno in _NO_ROOM:

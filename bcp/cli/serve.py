@@ -102,7 +102,7 @@ def _check(app: App) -> None:
     by = app.world.askers
     found.append(("by", ", ".join(by)))
     wrong = [] if people else [("asks", "NOBODY: nobody is in " + ", ".join(s.ask.groups))]
-    wrong += [] if by else [("by", "NO CHANNEL: nobody can be asked")]
+    wrong += [] if by else [("by", "NO CHANNEL: nobody can be asked; a yes is given at a terminal (bcp approve)")]
     deaf = _unheard(app, people) if by else []
     if deaf and len(deaf) == len(people):
         text = "NOBODY: no phone, no id on a channel that asks. An answer is given at a terminal alone (bcp approve)"

@@ -230,7 +230,8 @@ def next_step(view: RunView) -> str:
     run_id, state = view.id, view.state
     gate = next((s for s in state.steps.values() if s.gate), None)
     by_status = {
-        "holding": f"bcp failback {run_id}" + ("" if view.live else f"   (nobody sends updates: bcp resume {run_id})"),
+        "holding": f"once the service is well again: bcp failback {run_id}"
+        + ("" if view.live else f"   (nobody sends updates: bcp resume {run_id})"),
         "interrupted": f"bcp resume {run_id}",
         "stopped": f"bcp resume {run_id}   or   bcp abort {run_id}",
         "in_doubt": f"bcp resume {run_id}   (it asks once more by itself). Still in doubt: look, then "

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bcp.kernel.errors import Invalid, Problem
+from bcp.kernel.text import byte_place
 
 COLUMNS = (
     "id", "name", "email", "phone", "slack", "language", "groups", "logins", "title", "manager", "timezone", "quiet",
@@ -62,9 +63,8 @@ def read_text(path: Path) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
         hint = "In Excel: save as 'CSV UTF-8 (Comma delimited)'."
-        problem = Problem("this byte is not UTF-8", str(path), line, 1, hint, "contact.encoding")
+        problem = Problem("this byte is not UTF-8", str(path), *byte_place(error), hint, "contact.encoding")
         raise Invalid.of([problem]) from error
 
 

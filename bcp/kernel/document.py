@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from bcp.kernel.errors import Invalid, Problem
+from bcp.kernel.text import byte_place
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -89,8 +90,8 @@ def read_text(path: Path, *, limit: int = MAX_BYTES) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        problem = Problem("this byte is not UTF-8", str(path), line, 1, "Save the file as UTF-8.", "yaml.encoding")
+        hint = "Save the file as UTF-8."
+        problem = Problem("this byte is not UTF-8", str(path), *byte_place(error), hint, "yaml.encoding")
         raise Invalid.of([problem]) from error
 
 
@@ -243,9 +244,25 @@ def _one(document: Document, path: Path_, entry: Mapping[str, Any], model: Any) 
     if kind in {"literal_error", "enum"}:
         expected = str(entry.get("ctx", {}).get("expected", ""))
         message = f"must be {expected}"
+    if kind in NAMED and (there := _value(document.data, path)) is not None:
+        message += f", not {there!r:.60}"
     said = next((str(p) for p in reversed(path) if isinstance(p, str)), "") if kind == "literal_error" else ""
     said = name if isinstance(name, str) else said
     return document.problem(path, f"{said}: {message}" if said else message, rule="value")
+
+
+NAMED = frozenset({"literal_error", "enum", "greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+"""Kinds of mistakes of which the value that was found is said. It is a word or a number, and never a secret."""
+
+
+def _value(data: Any, path: Path_) -> str | int | float | None:
+    """The word or number that stands there."""
+    for part in path:
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            return None
+    return data if isinstance(data, (str, int, float)) else None
 
 
 def _field_names(model: Any, path: Path_) -> list[str]:

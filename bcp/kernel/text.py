@@ -115,3 +115,9 @@ def for_slack(text: str) -> str:
     ``<!channel>`` in an alert's title must not ring everybody, and ``<https://evil|click here>`` must not be a link.
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def byte_place(error: UnicodeDecodeError) -> tuple[int, int]:
+    """Line and column of the byte that is no text, as an editor counts them."""
+    before = error.object[: error.start].decode(error.encoding, "replace")
+    return before.count("\n") + 1, len(before) - before.rfind("\n")

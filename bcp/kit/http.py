@@ -14,6 +14,9 @@ from bcp.kit.body import read_whole
 from bcp.kit.dates import Asked, seconds_of
 from bcp.kit.wire_words import OPENED, UNTRUSTED, plain
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing: they may be sent again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -33,19 +36,24 @@ class Http:
 
     def __init__(self, *, connections: int = 100, ca_file: Path | None = None) -> None:
         self._connections, self._ca_file = connections, ca_file
-        self._sessions: dict[bool, Any] = {}
+        self._sessions: dict[tuple[bool, bool], Any] = {}
 
-    def _open(self, fresh: bool) -> Any:
-        if fresh not in self._sessions:
+    def _open(self, fresh: bool, again: bool) -> Any:
+        """``again``: what breaks off before an answer may be asked once more, as happens to connections that were
+        kept."""
+        key = (fresh, again)
+        if key not in self._sessions:
             import aiohttp  # 0.15 s of import, only where HTTP is spoken
 
             connector = aiohttp.TCPConnector(
                 limit=self._connections, limit_per_host=0, ssl=self._trust(), force_close=fresh
             )
-            self._sessions[fresh] = aiohttp.ClientSession(
+            session = aiohttp.ClientSession(
                 connector=connector, trust_env=False, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
             )
-        return self._sessions[fresh]
+            session._retry_connection = again  # it sends PUT and DELETE twice; aiohttp has no other way to be told
+            self._sessions[key] = session
+        return self._sessions[key]
 
     def _trust(self) -> ssl.SSLContext | bool:
         """The system's certificates, and those of a private authority where there is one.
@@ -87,7 +95,7 @@ class Http:
 
         if not url.startswith(("http://", "https://")):
             raise Invalid(f"{url.split('?')[0][:80]!r} is not an http(s) URL", hint="Write https://...")
-        session, asked = self._open(fresh), Asked(url)
+        session, asked = self._open(fresh, method.upper() in READS), Asked(url)
         try:
             async with asyncio.timeout(timeout_s):
                 async with session.request(

@@ -14,6 +14,7 @@ from bcp.playbook.check import type_of, type_of_text
 from bcp.playbook.expr import ExpressionError
 from bcp.playbook.lint_args import check_arguments
 from bcp.playbook.lint_comms import check_notify, check_relays, check_shared_fate
+from bcp.playbook.lint_needs import check_needs
 from bcp.playbook.load import Loaded, Placed
 from bcp.playbook.model import Undo
 from bcp.playbook.scope import ancestors, base_scope, outputs_type, steps_scope
@@ -71,29 +72,11 @@ def _structure(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
         )
 
 
-def _needs(document: Document, placed: Placed, by_id: Mapping[str, Placed]) -> Iterator[Problem]:
-    for i, need in enumerate(placed.step.needs or ()):
-        place = (*placed.path, "needs", i)
-        if need == placed.id:
-            yield document.problem(place, f"{placed.id!r} needs itself", rule="cycle", hint="Remove it.")
-        elif need not in by_id:
-            yield document.problem(
-                place, f"needs an unknown step {need!r}", hint=did_you_mean(need, by_id), rule="unknown-need"
-            )
-        elif by_id[need].phase != placed.phase:
-            yield document.problem(
-                place,
-                f"needs {need!r}, which is in {by_id[need].phase}, not in {placed.phase}",
-                rule="need-across-phases",
-                hint="Earlier phases are always over; needs are for steps of the same phase.",
-            )
-
-
 def _flow(loaded: Loaded, catalogue: Catalogue) -> Iterator[Problem]:
     by_id = {s.id: s for s in loaded.steps}
     document = loaded.document
     for placed in loaded.steps:
-        yield from _needs(document, placed, by_id)
+        yield from check_needs(document, placed, by_id)
         if placed.step.every is not None and placed.phase != "hold":
             yield document.problem(
                 (*placed.path, "every"),

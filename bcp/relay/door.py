@@ -118,7 +118,7 @@ def _fill(given: argparse.Namespace) -> None:
             name, sign, value = line.partition("#")[0].partition("=")
             if name.strip() and (not sign or name.strip().replace("-", "_") not in IN_FILE):
                 raise Invalid(
-                    f"{given.settings}:{number}: {line.strip()!r} is no option", hint="name = value", rule="no-option"
+                    f"{given.settings}:{number}:1: {line.strip()!r} is no option", hint="name = value", rule="no-option"
                 )
             if name.strip():
                 found.setdefault(name.strip().replace("-", "_"), []).append(value.strip())

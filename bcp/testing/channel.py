@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
-from bcp.contracts.channel import Channel, ChannelPlugin, Delivery, Message, NotSent, RateLimited, Receipt
+from bcp.contracts.channel import Inbound, NotSent, RateLimited, Receipt
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
-from bcp.testing.plugin import ConfiguredSuite
-from bcp.testing.shape import checks_wrong
+from bcp.testing.channel_stage import NOW, OTHER, ChannelStage
+from bcp.testing.shape import checks_wrong, fits, mistyped
 from bcp.testing.suite import SECRET
-from bcp.testing.vendor import HANG, WRONG_ANSWERS, Answer, Asked, FakeVendor, work_left_behind
+from bcp.testing.vendor import HANG, WRONG_ANSWERS, Answer, Asked, work_left_behind
 
-NOW = 1_800_000_000.0
-OTHER = "run-20270115-080000-aaaa/tell/c/bob"  # key of another message than the usual one
+__all__ = ["NOW", "OTHER", "ChannelSuite"]
+
 FORMS = frozenset({"sms", "voice", "chat", "email", "page"})
 ABOUT_AN_HOUR_S = 86_400.0
 OUTCOMES = (RateLimited, NotSent, Permanent, InDoubt)
@@ -26,118 +24,8 @@ SLACK_S = 2.0
 """How much longer than its time-out a channel may take on a busy machine."""
 
 
-class ChannelSuite(ConfiguredSuite):
+class ChannelSuite(ChannelStage):
     """One message for one address, an honest outcome, no hidden repeat, no secret shown, no wait without end."""
-
-    plugin: ClassVar[ChannelPlugin[Any]]
-    speaks_http: ClassVar[bool] = True
-    """False: it does not speak HTTP to ``self.url`` (it writes files, speaks SMTP). Then only the rest is looked at."""
-    can_find: ClassVar[bool] = False
-    """True: ``find`` can tell whether a message was taken."""
-    asks_first: ClassVar[int] = 0
-    """How many requests a send makes besides the one that sends (such as opening a room)."""
-    tells_refusal: ClassVar[bool] = True
-    """False: the vendor says no more than yes, so that every *no* is in doubt."""
-    tells_rate: ClassVar[bool] = True
-    """False: it cannot tell *slow down* from other answers."""
-    yes_too: ClassVar[frozenset[str]] = frozenset()
-    """Names in ``WRONG_ANSWERS`` that are a yes at this vendor, by its documents (such as ``empty``)."""
-    none_too: ClassVar[frozenset[str]] = frozenset()
-    """Names in ``WRONG_ANSWERS`` that say at this vendor that there is no such message."""
-    timeout: ClassVar[str] = "500ms"
-    """Given as the setting ``timeout``, where there is one."""
-
-    # -- what an author gives --------------------------------------------------------------------------------------
-
-    def respond(self, asked: Asked) -> Answer:
-        """What the vendor answers when all is well. ``self.taken`` holds the messages it took before."""
-        raise NotImplementedError("say in respond() what the vendor answers")
-
-    def is_send(self, asked: Asked) -> bool:
-        """Does this request ask the vendor to take a message?"""
-        return asked.method == "POST"
-
-    def refusal(self) -> Answer:
-        """The vendor's definite no to a message, as its documents show it."""
-        return Answer(400, {"ok": False, "error": "invalid_auth", "code": 21211, "message": "invalid"})
-
-    def delivery(self, channel: Channel[Any], key: str = "run-20270115-080000-aaaa/tell/c/alice") -> Delivery:
-        """A message for somebody."""
-        address = channel.place() if channel.broadcast else "+12025550101"
-        text = "Mail is late. Do not resend it."
-        return Delivery(key, address, Message("t", channel.form, "en", "Mail is late", text, f"<p>{text}</p>", 1), NOW)
-
-    def _another(self, channel: Channel[Any]) -> Delivery:  # for somebody else, where there is somebody
-        one = self.delivery(channel, OTHER)
-        whom = one.address if channel.broadcast else one.address[:-1] + ("2" if one.address[-1:] != "2" else "3")
-        return replace(one, address=whom, message=replace(one.message, body="All is well again.", html=""))
-
-    # -- helpers -----------------------------------------------------------------------------------------------------
-
-    def setup_method(self) -> None:
-        """A vendor that nobody has asked yet."""
-        super().setup_method()
-        self.url = "http://127.0.0.1:9"
-        self.taken: list[Asked] = []
-
-    def make(self, **more: object) -> Channel[Any]:
-        """The channel of ``settings()``."""
-        given = self.model(**more)
-        return self.plugin.create("c", given)
-
-    def model(self, **more: object) -> Any:
-        """Validated settings, with a short time-out where there is one."""
-        if "timeout" in self.plugin.settings.model_fields:
-            more = {"timeout": self.stretched(self.timeout), **more}
-        return super().model(**more)
-
-    @contextlib.asynccontextmanager
-    async def at(
-        self, fault: Answer | bytes | None = None, **more: object
-    ) -> AsyncIterator[tuple[Channel[Any], FakeVendor]]:
-        """The channel at a vendor of its own that has this fault."""
-        taken: list[Asked] = []
-
-        def respond(asked: Asked) -> Answer:
-            self.taken = taken
-            answer = self.respond(asked)
-            if self.is_send(asked) and answer.status < 400:
-                taken.append(asked)
-            return answer
-
-        vendor = FakeVendor(respond)
-        await vendor.start()
-        if fault is not None:
-            vendor.fault = lambda asked: fault if self.is_send(asked) else respond(asked)
-        self.url = vendor.url
-        channel = self.make(**more)
-        try:
-            yield channel, vendor
-        finally:
-            await channel.close()
-            await vendor.stop()
-
-    async def outcome(self, work: Awaitable[Any]) -> Any:
-        """What came: a value, or an error of the tree. Everything else is a broken promise, and is raised."""
-        try:
-            return await work
-        except BcpError as error:
-            return error
-
-    async def _each(self, look: Callable[[Answer | bytes], Awaitable[str]]) -> dict[str, str]:
-        """Every wrong answer, a few side by side; what is wrong with each."""
-        gate = asyncio.Semaphore(8)
-
-        async def one(name: str, answer: Answer | bytes) -> tuple[str, str]:
-            async with gate:
-                try:
-                    return name, await asyncio.wait_for(look(answer), 10 * self.patience())
-                except TimeoutError:
-                    return name, f"no end within {10 * self.patience():.0f} s"
-                except Exception as error:  # exactly this is what is looked for
-                    return name, f"raised {type(error).__name__} outside of the error tree: {str(error)[:80]}"
-
-        return dict(await asyncio.gather(*(one(n, a) for n, a in WRONG_ANSWERS.items())))
 
     # -- promises ----------------------------------------------------------------------------------------------------
 
@@ -159,21 +47,27 @@ class ChannelSuite(ConfiguredSuite):
     def test_a_message_is_taken_once_and_has_a_receipt(self) -> None:
         """One message is one request, which holds the message and whom it is for; and the receipt has an id."""
 
-        async def work() -> tuple[Any, list[Asked], int]:
+        async def work() -> tuple[Any, list[Asked], Any, list[Asked]]:
             async with self.at() as (channel, vendor):
                 found = await self.outcome(channel.send(self.delivery(channel)))
                 first = [a for a in vendor.asked if self.is_send(a)]
-                await self.outcome(channel.send(self.delivery(channel, OTHER)))
-                return found, first, len([a for a in vendor.asked if self.is_send(a)]) - len(first)
+                other = await self.outcome(channel.send(self._another(channel)))
+                return found, first, other, [a for a in vendor.asked if self.is_send(a)][len(first) :]
 
-        found, sent, again = self.run(work())
+        found, sent, other, again = self.run(work())
         assert isinstance(found, Receipt), f"no receipt, but {found!r}"
         assert isinstance(found.id, str) and found.id and found.id != "None", f"the receipt has no id: {found!r}"
         assert len(sent) == 1 or not self.speaks_http, f"{len(sent)} requests for one message"
-        assert again <= 1, f"{again} requests for the second message of one channel"
-        whom = {} if self.plugin.make.broadcast else {"whom_it_is_for": "12025550101"}
-        lacks = sent[0].lacks(the_message="resend", **whom) if self.speaks_http else ""
-        assert not lacks, lacks
+        assert len(again) <= 1, f"{len(again)} requests for the second message of one channel"
+        for asked, words, number in ((sent, "resend", "12025550101"), (again, "again", "12025550102")):
+            whom = {} if self.plugin.make.broadcast else {"whom_it_is_for": number}
+            lacks = asked[0].lacks(the_message=words, **whom) if self.speaks_http and asked else ""
+            assert not lacks, lacks
+        same = isinstance(other, Receipt) and other.id == found.id
+        named = {a.partition(b"\r\n\r\n")[2] for a in self.answered}
+        assert not same or len(named) < 2, (
+            f"two messages have one receipt, {found.id!r}, and the vendor told them apart: {sorted(named)}"
+        )
 
     def test_outcomes_are_typed_and_nothing_is_repeated(self) -> None:
         """Slow down, no, nobody knows, not sent: four different errors, and one request each."""
@@ -324,11 +218,29 @@ class ChannelSuite(ConfiguredSuite):
                 vendor.fault = lambda asked: answer
                 for ask in (channel.answers, channel.reports):
                     found = await self.outcome(ask(NOW))
-                    if not isinstance(found, (list, dict, Transient, Permanent, InDoubt)):
-                        return f"{found!r}"
+                    if wrong := self._told_wrong(found):
+                        return wrong
             return ""
 
-        self.all_hold(self.run(self._each(look)))
+        async def work() -> dict[str, str]:
+            out = await self._each(look)
+            async with self.at() as (channel, _):
+                await self.outcome(channel.send(self.delivery(channel)))
+                for ask in (channel.answers, channel.reports):
+                    out[f"{ask.__name__}, all is well"] = self._told_wrong(await self.outcome(ask(NOW - 60)))
+            return out
+
+        self.all_hold(self.run(work()))
+
+    def _told_wrong(self, found: Any) -> str:
+        """What is wrong with answers or reports; empty: nothing."""
+        if isinstance(found, list):
+            bad = [x for x in found if not isinstance(x, Inbound)]
+            return f"not an answer: {bad[0]!r}" if bad else next(filter(None, map(mistyped, found)), "")
+        if isinstance(found, dict):
+            odd = {k: v for k, v in found.items() if not fits((k, v), tuple[str, tuple[str, str]])}
+            return f"a report is an id with a status and an error code, not {odd}" if odd else ""
+        return "" if isinstance(found, (Transient, Permanent, InDoubt)) else f"{found!r}"
 
     def test_the_check_is_lines_and_never_an_error(self) -> None:
         """``bcp doctor`` shows what it says, whoever answers, or nobody."""

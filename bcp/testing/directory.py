@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from bcp.contracts.contact import Contact
 from bcp.contracts.directory import Changes, DirectoryPlugin, DirectoryService, MailRecord, TellsDomains
 from bcp.kernel.errors import BcpError
+from bcp.testing.leaks import left_by
 from bcp.testing.plugin import ConfiguredSuite
-from bcp.testing.shape import lacking
+from bcp.testing.shape import lacking, mistyped
 from bcp.testing.vendor import WRONG_ANSWERS, Answer, Asked, FakeVendor
 
 SLACK_S = 3.0
@@ -102,6 +103,9 @@ class DirectorySuite(ConfiguredSuite):
                 return await d.changes(), await d.members(self.groups), await d.managers()
 
         found, members, managers = self.run(work())
+        assert isinstance(found, Changes), f"no changes, but {found!r:.80}"
+        wrong = mistyped(found)
+        assert not wrong, wrong
         self.all_hold({f"{p.name}": self._number_wrong(p) for p in found.people})
         assert all(isinstance(p, Contact) and p.id for p in found.people), f"{found.people}"
         ids = [p.id for p in found.people]
@@ -153,6 +157,8 @@ class DirectorySuite(ConfiguredSuite):
                 return first, await d.changes(first.since)
 
         first, then = self.run(work())
+        wrong = mistyped(then)
+        assert not wrong, wrong
         bob = next(p.id for p in first.people if p.name == "Bob")
         assert then.gone == (bob,), f"gone: {then.gone}"
         assert not then.people, f"changed: {then.people}"
@@ -275,6 +281,16 @@ class DirectorySuite(ConfiguredSuite):
             return await work
         except BcpError as error:
             return error
+
+    def test_asking_leaves_nothing_open(self) -> None:
+        """It is asked every night, for years: files, connections, threads and tasks do not add up."""
+
+        async def work() -> dict[str, str]:
+            async with self.at() as (d, _):
+                asks = {name: ask for name, ask in self._asks(d).items() if name in {"changes", "members"}}
+                return {name: await left_by(ask, 6) for name, ask in asks.items()}
+
+        self.all_hold(self.run(work()))
 
     def test_it_has_every_method_of_the_contract(self) -> None:
         """A missing one would be found when somebody needs it."""

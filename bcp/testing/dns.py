@@ -35,6 +35,7 @@ from bcp.contracts.dns import (
     Warmth,
     Writer,
 )
+from bcp.testing.dns_leaks import DnsLeaks
 from bcp.testing.dns_races import LOOKS, DnsRaces
 from bcp.testing.dns_stage import mx
 from bcp.testing.halts import Halting, folders
@@ -51,7 +52,7 @@ def _method_wrong(writer: object, name: str) -> str:
     return "" if inspect.iscoroutinefunction(getattr(writer, name)) else "is no coroutine function"
 
 
-class DnsSuite(DnsRaces):
+class DnsSuite(DnsRaces, DnsLeaks):
     """Promises of a DNS back end. What an author gives is described in ``DnsStage``."""
 
     # -- shape ---------------------------------------------------------------------------------------------------

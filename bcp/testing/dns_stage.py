@@ -10,6 +10,7 @@ from bcp.contracts.dns_settings import DnsSettings
 from bcp.kernel.clock import Clock
 from bcp.mx.host import Host
 from bcp.testing.clock import FakeClock
+from bcp.testing.shape import mistyped
 from bcp.testing.suite import Suite
 
 
@@ -117,5 +118,7 @@ class DnsStage(Suite):
         assert isinstance(found, (list, tuple)), f"{method} returns {type(found).__name__}, not a list"
         wrong = [type(f).__name__ for f in found if not isinstance(f, kind)]
         assert not wrong, f"{method} returns {', '.join(wrong)}, not {kind.__name__}"
+        odd = [text for f in found if (text := mistyped(f))]
+        assert not odd, f"{method}: {odd[0]}"
         told = [f.domain for f in found]
         assert told == list(domains), f"{method} answers for {told}, asked about {list(domains)}"

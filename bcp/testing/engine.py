@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from bcp.contracts.descriptor import API
 from bcp.contracts.engine import EnginePlugin
-from bcp.contracts.journal import ClaimState, Draft, Journal, JournalStore
+from bcp.contracts.journal import Claim, ClaimState, Draft, Journal, JournalStore
 from bcp.kernel.errors import BcpError, StorageError
 from bcp.testing.clock import FakeClock
-from bcp.testing.shape import lacking
+from bcp.testing.leaks import Synced
+from bcp.testing.shape import lacking, mistyped
 from bcp.testing.suite import Suite
 
 
@@ -79,6 +80,9 @@ class EngineSuite(Suite):
         async def work() -> None:
             one = self.open()
             first = await one.claim("k", "step", {"a": 1})
+            wrong = "" if isinstance(first, Claim) else f"no claim, but {first!r}"
+            wrong = wrong or mistyped(first)
+            assert not wrong, wrong
             assert first.state is ClaimState.GO, f"{first}"
             await one.settle("k", {"ok": True, "n": 1})
             await one.settle("k", {"ok": False, "n": 2})
@@ -148,6 +152,8 @@ class EngineSuite(Suite):
             await one.record("said", step="gate", actor="alice", text="ö", n=1)
             mine = [e for e in one.events() if e.kind == "said"]
             one.close()
+            odd = [text for e in mine if (text := mistyped(e))]
+            assert not odd, odd[0]
             for found in (mine, [e for e in self.store.view(self.path).events if e.kind == "said"]):
                 told = [(e.step, e.actor, dict(e.data), e.at) for e in found]
                 assert told == [("gate", "alice", {"text": "ö", "n": 1}, self.clock.now())], f"kept: {told}"
@@ -219,6 +225,23 @@ class EngineSuite(Suite):
             one.close()
 
         self.run(work())
+
+    def test_what_is_answered_is_synced(self) -> None:
+        """What is written and not synced is gone after a power cut: an effect that was done would be done again."""
+        self.new()
+
+        async def work() -> None:
+            one = self.open()
+            await one.claim("k", "step", {})
+            await one.settle("k", {"ok": True})
+            await one.record("said")
+            one.close()
+
+        with Synced(self.folder) as heard:
+            self.run(work())
+        assert not heard.unsafe, (
+            f"{heard.unsafe} was written and never synced (os.fsync): a claim that was answered is lost with the power"
+        )
 
     def test_many_at_once_are_all_kept_and_each_once(self) -> None:
         """Two hundred claims side by side, each twice: one goes."""

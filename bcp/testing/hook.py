@@ -109,7 +109,9 @@ class HookSuite(ConfiguredSuite):
     def alerts(self, body: Any, event: int = 1) -> list[Alert]:
         """What a new hook reads from it."""
         raw = json.dumps(body).encode()
-        return self.make().alerts(json.loads(raw), self.received(raw, event=event))
+        found = self.make().alerts(json.loads(raw), self.received(raw, event=event))
+        assert isinstance(found, list), f"no list of alerts, but {found!r:.80}"
+        return found
 
     # -- promises ----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from bcp.contracts.probe import PLANES, Probe, ProbePlugin, Result, Role, Signal
 from bcp.testing.clock import FakeClock
 from bcp.testing.leaks import left_by
 from bcp.testing.plugin import ConfiguredSuite
+from bcp.testing.shape import mistyped
 from bcp.testing.suite import SECRET
 from bcp.testing.vendor import WRONG_ANSWERS, Answer
 
@@ -148,6 +149,8 @@ class ProbeSuite(ConfiguredSuite):
         """What is wrong with a signal; empty: nothing."""
         if not isinstance(found, Signal):
             return f"no signal, but {found!r}"
+        if wrong := mistyped(found):
+            return wrong
         wanted = probe.settings.plane or self.plugin.make.plane
         rules = (
             (found.probe == "p", f"it says it is the probe {found.probe!r}"),
@@ -296,6 +299,8 @@ class ProbeSuite(ConfiguredSuite):
                 second = await probe.look()
                 now[0] = self.well
                 third = await probe.look()
+            odd = [f"no signal, but {s!r}" for s in (first, second, third) if not isinstance(s, Signal)]
+            assert not odd, odd[0]
             found = [s.result for s in (first, second, third)]
             assert found[1] is not Result.OK, "well, then it closes at once, and it says that all is still well"
             assert found[2] is Result.OK, f"it is well again, and it says {third}"

@@ -13,7 +13,7 @@ from bcp.contracts.relay import MailFate, QueuedMail, Relay, RelayPlugin, RelayP
 from bcp.kernel.errors import BcpError, Permanent
 from bcp.testing.leaks import left_by
 from bcp.testing.plugin import ConfiguredSuite
-from bcp.testing.shape import lacking
+from bcp.testing.shape import awaited, lacking, mistyped
 
 FINAL = frozenset({"sent", "bounced", "expired"})
 SLACK_S = 3.0
@@ -83,9 +83,16 @@ class RelaySuite(ConfiguredSuite):
     async def outcome(self, work: Awaitable[Any]) -> Any:
         """What came: a value, or an error of the tree. Everything else is a broken promise, and is raised."""
         try:
-            return await work
+            return await awaited(work)
         except BcpError as error:
             return error
+
+    def _typed(self, found: Any, kind: type[Any]) -> None:
+        """A list of these, with what the contract says in each field."""
+        assert isinstance(found, list), f"no list, but {found!r}"
+        wrong = [f"not a {kind.__name__}: {x!r:.80}" for x in found if not isinstance(x, kind)]
+        wrong = wrong or [text for x in found if (text := mistyped(x))]
+        assert not wrong, wrong[0]
 
     # -- promises ----------------------------------------------------------------------------------------------------
 
@@ -111,7 +118,7 @@ class RelaySuite(ConfiguredSuite):
         relay = self.make()
         for time in ("first", "second"):
             found = self.run(self.outcome(relay.queue()))
-            assert isinstance(found, list), f"{found!r}"
+            self._typed(found, QueuedMail)
             twice = [i for i, n in Counter(m.queue_id for m in found).items() if n > 1]
             assert not twice, f"counted twice, the {time} time: {twice[:3]}"
             seen, held = (
@@ -133,7 +140,7 @@ class RelaySuite(ConfiguredSuite):
         for wanted in ([first], [second], [first, second], []):
             self.hold(wanted)
             found = self.run(self.outcome(relay.queue()))
-            assert isinstance(found, list), f"{found!r}"
+            self._typed(found, QueuedMail)
             told, held = {m.queue_id for m in found}, {m.queue_id for m in wanted}
             assert told == held, f"an old queue is told: {sorted(told)} instead of {sorted(held)}"
 
@@ -192,7 +199,7 @@ class RelaySuite(ConfiguredSuite):
         self.end([f for f in rows if f.queue_id != held_back.queue_id])
         asked = [m.queue_id for m in mails if m.queue_id != mails[3].queue_id] + ["4QUNKNOWNZ"]
         found = self.run(self.outcome(self.make().fates(asked)))
-        assert isinstance(found, list), f"{found!r}"
+        self._typed(found, MailFate)
         twice = [k for k, n in Counter((f.queue_id, f.recipient) for f in found).items() if n > 1]
         assert not twice, f"told twice: {twice[:3]}"
         not_asked = {mails[3].queue_id, held_back.queue_id}
@@ -263,7 +270,8 @@ class RelaySuite(ConfiguredSuite):
         self.hides(found)
         if isinstance(found, list):
             assert found, "no line about any address: nobody would hear that it cannot be reached"
-            assert all(isinstance(f, RelayProbe) and f.address for f in found), f"{found}"
+            self._typed(found, RelayProbe)
+            assert all(f.address for f in found), f"{found}"
             taking = [f.address for f in found if f.accepts]
             assert not taking, f"nobody is there, and {taking} is said to accept mail"
         else:

@@ -171,6 +171,23 @@ class StoreSuite(LeaseSuite):
         asyncio.run(work())
         assert state.runs.damage("run-1") == ""
 
+    def test_what_somebody_altered_is_said(self, tmp_path: Path) -> None:
+        """Of a run, in whatever file it lies. (What is not kept as it is spelled is not altered here.)"""
+        state = self.make(tmp_path)
+        state.runs.create("run-1", meta(plan("a.test")))
+        write(state, "run-1", *[("said", "gate", {"by": "somebody-else", "n": n}) for n in range(40)])
+        assert state.runs.damage("run-1") == "", "nobody touched it"
+        other = self.again(state)
+        files = [f for f in tmp_path.rglob("*") if f.is_file() and b"somebody-else" in f.read_bytes()]
+        for file in files:
+            file.write_bytes(file.read_bytes().replace(b"somebody-else", b"nobody-at-all"))
+        if files:
+            try:
+                found = other.runs.damage("run-1")
+            except StorageError:
+                return
+            assert found, "a name in the events of a run was altered in its file, and damage() says nothing"
+
     # -- the index -----------------------------------------------------------------------------------------------
 
     def test_the_index_answers_each_question(self, tmp_path: Path) -> None:

@@ -26,9 +26,18 @@ def recall(folder: Path) -> dict[str, Any]:
 
 
 def keep(folder: Path, answers: Mapping[str, Any]) -> None:
-    """Write all of them down. Raises ``StorageError``."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all of them down. Raises ``StorageError``, and ``Invalid`` where there can be no such folder."""
+    room(folder)
     write_atomic(folder / NAME, json.dumps(answers, ensure_ascii=False, indent=1), mode=0o600)
+
+
+def room(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder, if it is not there. Raises ``Invalid``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=mode)
+    except OSError as error:
+        text = f"{folder} cannot be a folder for the configuration: {error.strerror or error}"
+        raise Invalid(text, hint="Give another --folder.") from error
 
 
 def forget(folder: Path) -> None:

@@ -99,7 +99,7 @@ def _mail(kinds: tuple[str, ...]) -> Iterator[Question]:
         "dns",
         "Where your zone is kept",
         checks.one_or_more(*kinds),
-        "rfc2136: a server of your own; manual: no interface, a person enters records; several with commas",
+        f"some of: {', '.join(kinds)}; rfc2136: a server of your own; manual: no interface, a person enters records",
         default=lambda a: str(a.get("found_dns", "manual")),
         when=_moves,
     )

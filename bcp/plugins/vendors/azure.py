@@ -1,8 +1,8 @@
 """Azure Resource Manager by plain HTTP: every answer is a body or a ``Fault``.
 
 Source: learn.microsoft.com/rest/api/dns (2018-05-01). Errors of the DNS provider have no envelope (``code``,
-``message``), those of Resource Manager have one (``error``). Nothing is sent twice by us; aiohttp repeats GET and PUT
-on a connection that was dropped, PATCH never.
+``message``), those of Resource Manager have one (``error``). Nothing is sent twice; of what was dropped before an
+answer GET alone is asked again.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class Arm:
 
     async def close(self) -> None:
         """Let connections go."""
+        self.tokens.close()
         await self._http.close()
 
 

@@ -73,7 +73,13 @@ class Tokens:
     def forget(self) -> None:
         """The token was refused: ask for another one next time."""
         self._held.forget()
-        self._credential = None
+        self.close()
+
+    def close(self) -> None:
+        """Let connections to the sign-in go. Who asks for a token later opens others."""
+        credential, self._credential = self._credential, None
+        if credential is not None:
+            credential.close()
 
     async def _renew(self) -> tuple[str, float]:
         try:

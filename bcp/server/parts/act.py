@@ -38,8 +38,10 @@ class Actor:
         self.core, self.clock, self.speaker, self.runs, self.recorder = core, core.clock, speaker, runs, recorder
         self._alone = asyncio.Lock()
         self._wishes: dict[str, str] = {}
-        self._proposed: dict[str, set[tuple[str, bool]]] = {}
-        """By incident: playbooks that were proposed in its present stretch, and whether the decision time was over."""
+        self._proposed: dict[tuple[str, bool], set[tuple[str, bool]]] = {}
+        """By incident, and whether its mode asks people: playbooks that were proposed so in its present stretch, and
+        whether the decision time was over. What people were only told of is asked once its mode asks: a sender of
+        another mode may come after our own look."""
         self._said: set[tuple[str, str]] = set()
         self._back_asked: dict[str, float] = {}
         self._later: dict[tuple[str, str, str], tuple[float, float]] = {}
@@ -58,8 +60,8 @@ class Actor:
         """What was proposed came to nothing, because it no longer held: while the outage lasts it may be proposed
         again. ``parent``: a way back from this run came to nothing; it is asked about at the next look."""
         self._back_asked.pop(parent, None)
-        made = self._proposed.get(incident, set())
-        made -= {(playbook, False), (playbook, True)}
+        for asks in (False, True):
+            self._proposed.get((incident, asks), set()).difference_update({(playbook, False), (playbook, True)})
 
     def put_off(self, incident: str, playbook: str, parent: str = "", after: float = LATER_S) -> None:
         """What was proposed cannot begin until somebody mends something, or failed: it is tried again after a while."""
@@ -104,7 +106,8 @@ class Actor:
         if current is None:
             return
         if current.state in {"resolved", "closed"}:  # the next stretch of this outage is asked about anew
-            self._proposed.pop(current.id, None)
+            self._proposed.pop((current.id, False), None)
+            self._proposed.pop((current.id, True), None)
         if current.state == "closed":
             return
         if found.state == "down":
@@ -188,9 +191,10 @@ class Actor:
     async def _was_proposed(self, current: Incident, name: str, *, due: bool) -> bool:
         """Once in each stretch of an outage; and once more when the decision time is over and nobody had answered
         before."""
-        if current.id not in self._proposed:
-            self._proposed[current.id] = await self.core.do(lambda b: proposals(newest_first(b, current.id)))
-        made = self._proposed[current.id]
+        key = (current.id, asks := current.mode != "notify")
+        if key not in self._proposed:
+            self._proposed[key] = await self.core.do(lambda b: proposals(newest_first(b, current.id), asked=asks))
+        made = self._proposed[key]
         if not made & {(name, False), (name, True)}:
             return False
         if not due or (name, True) in made:
@@ -201,7 +205,8 @@ class Actor:
         return False
 
     async def _propose(self, current: Incident, name: str, mode: str, found: Decision) -> None:
-        self._proposed.setdefault(current.id, set()).add((name, found.action == "switch"))
+        for asks in {False, mode != "notify"}:
+            self._proposed.setdefault((current.id, asks), set()).add((name, found.action == "switch"))
         data = {
             "playbook": name,
             "mode": mode,
@@ -268,8 +273,9 @@ def newest_first(book: Book, incident: str) -> Iterator[Event]:
         before = page[0].seq
 
 
-def proposals(events: Iterable[Event]) -> set[tuple[str, bool]]:
-    """What was proposed in the present stretch of an incident; its events come the newest first."""
+def proposals(events: Iterable[Event], *, asked: bool = False) -> set[tuple[str, bool]]:
+    """What was proposed in the present stretch of an incident; its events come the newest first. ``asked``: without
+    what people were only told of."""
     out: set[tuple[str, bool]] = set()
     given_up: set[str] = set()
     for e in events:
@@ -277,6 +283,8 @@ def proposals(events: Iterable[Event]) -> set[tuple[str, bool]]:
             given_up.add(str(e.data.get("playbook")))
         if e.kind == "reopened" or (e.kind == "moved" and e.data.get("state") == "resolved"):
             break  # what was proposed before was for a stretch that is over
+        if asked and e.data.get("mode") == "notify":
+            continue
         if e.kind == "proposed" and str(e.data.get("playbook")) not in given_up:
             out.add((str(e.data.get("playbook")), e.data.get("action") == "switch"))
     return out

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from support import bcp
 
+from bcp.deeds.begin.memory import keep
+from bcp.kernel.errors import Invalid
 from bcp.testing.command import environment
 
 ANSWERS = """\
@@ -173,3 +175,12 @@ def test_an_answer_can_be_taken_back(tmp_path) -> None:
     assert "corp.test" in text and "crop.test" not in text and "name: Crop" not in text and "pages" in text
     kept = (tmp_path / "contacts.csv").read_text()
     assert [line.partition(",")[0] for line in kept.splitlines()] == ["id", "alice", "bob"]
+
+
+def test_a_folder_that_cannot_be_one_is_wrong_input(tmp_path) -> None:
+    """A file of that name, or a place where nothing can be made: not a fault of ours."""
+    (tmp_path / "there").write_text("")
+    for folder in (tmp_path / "there", tmp_path / "there" / "below"):
+        with pytest.raises(Invalid) as caught:
+            keep(folder, {"name": "Corp"})
+        assert str(folder) in caught.value.message and "--folder" in caught.value.hint

@@ -214,6 +214,19 @@ def test_a_fault_of_ours_is_one_line_and_asks_for_a_report(out, capsys) -> None:
     assert "Traceback" not in told and "KeyError" in capsys.readouterr().err
 
 
+def test_a_package_that_is_not_installed_is_named_and_no_fault_of_ours(out, capsys) -> None:
+    """As on a relay that has the light file and nothing beside it."""
+    lacking = ModuleNotFoundError("No module named 'yaml'", name="yaml.nodes")
+    assert render.unexpected(lacking) == 1
+    told = capsys.readouterr().err
+    assert "needs the Python package 'yaml'" in told and "fault" not in told
+    out.json = True
+    assert render.unexpected(lacking) == 1 and '"rule": "not-installed"' in capsys.readouterr().out
+    out.json = False
+    assert render.unexpected(ModuleNotFoundError("No module named 'bcp.x'", name="bcp.x")) == 1
+    assert "fault in bcp" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
 def test_no_room_for_what_we_print_is_no_fault_of_ours(capsys, number) -> None:
     assert render.unexpected(OSError(number, "no room")) == 1

@@ -46,6 +46,12 @@ def test_what_is_next_where_somebody_is_asked(phase: str, about: str, live: bool
     assert view.next_step(seen).startswith(told)
 
 
+def test_the_way_back_is_next_only_once_the_service_is_well() -> None:
+    """Above it stands: hold. Whoever is tired would type the last line."""
+    seen = SimpleNamespace(id="r", live=True, status=lambda: "holding", state=SimpleNamespace(steps={}))
+    assert view.next_step(seen) == "once the service is well again: bcp failback r"
+
+
 @pytest.mark.parametrize("taken_up", [True, False], ids=["by the run", "not yet"])
 @pytest.mark.parametrize("live", [True, False])
 def test_a_yes_that_was_accepted_is_shown_whoever_was_killed_before_it_acted(taken_up: bool, live: bool) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
+from support import ROOT
 
 from bcp.contracts.journal import Event
+from bcp.engine.runner import nodes_of
 from bcp.engine.state import FINAL, OVER, UNDO, Next, Node, RunState, fold, initial, next_in_phase, replay, to_undo
+from bcp.playbook.load import load
 
 NODES = [
     Node("ready", "ready", ()),
@@ -448,3 +451,14 @@ def test_what_is_left_behind_is_undone_last_begun_first() -> None:
         state.steps["d"].status, state.steps["d"].outputs = status, outputs
         assert ("d" in to_undo(nodes, state)) is left, status
     assert {"in_doubt", "failed", "skipped", "undo_failed"} <= OVER
+
+
+def test_after_a_drain_that_failed_employees_still_hear_that_mail_is_back() -> None:
+    """Of the two messages of the shipped way back one is sent, whatever the relay can say of what it holds."""
+    nodes = nodes_of(load(ROOT / "playbooks" / "exchange-failback.yaml"))
+    state = initial(nodes)
+    for name, status in (("approve", "ok"), ("mx", "ok"), ("canary", "ok"), ("drain", "failed")):
+        state.steps[name].status = status
+    assert set(next_in_phase(nodes, state, "activation").start) == {"tell-employees", "tell-employees-late"}
+    state.steps["tell-employees"].status = "skipped"  # its condition did not hold
+    assert next_in_phase(nodes, state, "activation").start == ("tell-employees-late",)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Literal
 
-from bcp.kernel.document import MAX_DEPTH, parse, read
+import pytest
+from pydantic import BaseModel, Field, ValidationError
+
+from bcp.kernel.document import MAX_DEPTH, explain, parse, read
 from bcp.kernel.errors import Invalid
 
 
@@ -63,7 +66,7 @@ def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path, encoding: s
         read(path)
     (problem,) = caught.value.problems
     assert (problem.rule, problem.file) == ("yaml.encoding", str(path)) and "UTF-8" in problem.hint
-    assert problem.line == (2 if encoding == "cp1252" else 1)
+    assert (problem.line, problem.column) == ((2, 5) if encoding == "cp1252" else (1, 1))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -72,3 +75,20 @@ def test_utf_8_is_read_with_and_without_its_mark(tmp_path, encoding: str) -> Non
     path = tmp_path / "x.yaml"
     path.write_bytes("b: Müller\n".encode(encoding))
     assert read(path).data == {"b": "Müller"}
+
+
+class Door(BaseModel):
+    """A model with a word and a number."""
+
+    kind: Literal["front", "back"]
+    port: int = Field(le=65535)
+
+
+def test_an_error_about_a_value_names_the_value_that_was_found() -> None:
+    """Whoever reads it need not look the line up."""
+    document = parse("kind: bakc\nport: 70000\n")
+    with pytest.raises(ValidationError) as caught:
+        Door.model_validate(document.data)
+    kind, port = explain(document, caught.value, (), Door)
+    assert kind.message == "kind: must be 'front' or 'back', not 'bakc'" and (kind.line, kind.column) == (1, 7)
+    assert port.message.endswith(", not 70000") and port.line == 2

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from bcp.kernel.errors import InDoubt
 from bcp.kit.http import Http
 
 
@@ -67,3 +68,26 @@ def test_without_it_a_connection_is_kept() -> None:
         return len(seen)
 
     assert asyncio.run(work(fresh=False)) == 1 and asyncio.run(work(fresh=True)) == 3
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize(("method", "times"), [("PUT", 1), ("DELETE", 1), ("POST", 1), ("PATCH", 1), ("GET", 2)])
+def test_what_changes_something_is_sent_once_where_its_answer_is_lost(method, times, fresh) -> None:
+    """The library would send PUT and DELETE again by itself: whoever was asked has done it by then."""
+
+    async def work() -> list[str]:
+        got = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            got.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
+            writer.close()
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        http = Http()
+        with pytest.raises(InDoubt):
+            await http.request(method, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", fresh=fresh)
+        await http.close()
+        listening.close()
+        return got
+
+    assert asyncio.run(work()) == [method] * times

@@ -63,3 +63,19 @@ def test_where_the_starter_may_approve_nobody_is_missing() -> None:
     """The playbook says so itself."""
     gate = GATE.replace("min: 1", "min: 2, initiator_may_approve: true")
     assert found(gate + MX, 2) == []
+
+
+EITHER = (
+    "  - {id: look, uses: verdict}\n"
+    """  - {id: good, uses: verdict, when: "steps.look.state == 'ok'"}\n"""
+    """  - {id: bad, uses: verdict, when: "steps.look.state != 'ok'"%s}\n"""
+)
+
+
+def test_a_step_that_is_skipped_with_the_one_before_it_is_warned_of() -> None:
+    """Of two with a condition each the second needs the first, and goes with it, unless it says what it needs."""
+    (problem,) = found(EITHER % "")
+    assert (problem.rule, problem.severity) == ("skipped-together", "warning") and "'bad' is skipped" in problem.message
+    assert "needs: [look]" in problem.hint
+    for said in (", needs: [look]", ", needs: [good]"):
+        assert found(EITHER % said) == []

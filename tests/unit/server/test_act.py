@@ -146,6 +146,19 @@ def test_a_proposal_is_made_once_also_over_a_restart(tmp_path) -> None:
     assert len(w.runs.proposed) == 1
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_was_only_told_is_asked_when_a_sender_comes_whose_mode_asks(tmp_path, restart) -> None:
+    """Our own look was faster than the sender's alert: that must not leave people unasked until the decision time."""
+    w = World(tmp_path, "notify")
+    w.see(replace(DOWN, action="wait"))
+    assert w.runs.proposed == []
+    w.records.row = replace(w.records.row, mode="ask")
+    if restart:
+        w.again()
+    w.see(replace(DOWN, action="wait"), replace(DOWN, action="wait"))
+    assert [p[1] for p in w.runs.proposed] == [NAME]
+
+
 def test_the_next_stretch_is_proposed_anew(tmp_path) -> None:
     """All was well in between; also when that was before a restart."""
     w = World(tmp_path)
