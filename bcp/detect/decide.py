@@ -118,6 +118,8 @@ class Setting:
     """Why something that nothing else speaks of is left to a person: one recipient refused, IPv4 cut off. Or empty."""
     beside: bool = False
     """What is down is another plane, and a part of inbound mail fails too."""
+    unproven: bool = False
+    """Too few places see direct delivery well for MX to go back to it."""
     bounces: bool = False
     """Of another domain than those that are down, a part of the recipients is refused for good."""
 
@@ -181,7 +183,7 @@ def _while_active(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rule
         return Judgement("hold", "a playbook runs")
     if moment.stage in {"failback", "draining"}:
         return Judgement("hold", "mail is on its way back")
-    if "G" in s.classes and s.state == "down":
+    if "G" in s.classes and s.state == "down" and not s.unproven:
         return Judgement("direct", "the path through the relay fails and direct delivery works")
     found = judge_now("failback", cases, moment, rules)
     if found.refusals and found.refusals[0].rule == "dwell" and moment.on_relay_s is not None:
