@@ -28,7 +28,7 @@ from bcp.detect.rounds import Round
 from bcp.detect.survey import Survey
 from bcp.detect.verdict import MOVED, ONCE, SWITCHES, Decision, Ours, classes_of, switch_helps
 from bcp.detect.words import IS, IS_NOT, MAINTENANCE
-from bcp.detect.works import failed_once
+from bcp.detect.works import failed_once, left_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,8 @@ def _state(r: Round, planes: _Sorted, own: Sequence[ours.Own]) -> str:
     if (planes.doubtful or (r.views and r.interrupted)) and not (unseen and own and not planes.serious):
         return "suspect"
     if blind or not any(v.status == "ok" for v in r.views):
+        return "unknown"
+    if not r.fresh and left_at(r.lanes.values()):
         return "unknown"
     return "suspect" if _recalled(r) and failed_once(r.lanes.values()) else "healthy"
 
@@ -308,6 +310,7 @@ def _decision(
     notes, by = (*(Ours(f"{v}: {t}" if v else t) for v, t in own), *r.notes), _decide_at(r, judgement, cases)
     quiet = judgement.action == "none" if state == "healthy" else state == "suspect" and not evidence
     once = failed_once(r.lanes.values()) if quiet else ()
+    shown = evidence or once or (notes if state != "healthy" else ())
     good += [says(g) for g in _grounds(r, "proves", "speaks")]
     against += [says(g) for g in _grounds(r, "vetoes", "halves", "abstains", "doubts", "is H")]
     return Decision(
@@ -315,7 +318,7 @@ def _decision(
         classes,
         fallen,
         since,
-        tuple(notes if state == "unknown" else evidence or once or (notes if state != "healthy" else ())),
+        tuple((notes or left_at(r.lanes.values())) if state == "unknown" else shown),
         course.stage,
         sure if classes else 0,
         (*good, *r.backing.texts) if classes else (),
@@ -335,7 +338,7 @@ def _decision(
         failed_s=max((c.failed_s for c in cases), default=0.0),
         moves=_moves(r, planes, judgement, classes, fallen),
         refusals=tuple(dict.fromkeys(x.rule for x in judgement.refusals)),
-        changes=tuple(changes_of(judgement, cases, r.rules, state=state, action=judgement.action)),
+        changes=tuple(changes_of(judgement, cases, r.rules, state=state, action=judgement.action, notes=r.notes)),
         words=tuple(w.say() for w in r.words),
         wants=_wants(r),
         cases=cases,
