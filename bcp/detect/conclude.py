@@ -65,7 +65,7 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
     why = alone or next((says(g) for g in _found(r) if cut and g in OF_A_PART), "")
     beside, unproven = bool(_beside(r, planes)), not all(c.well for c in cases)
-    setting = Setting(state, classes, partial, fails, disputed, why, beside, unproven, _bounces(r))
+    setting = Setting(state, classes, partial, fails, disputed, why, beside, unproven, gateway.unseen(r), _bounces(r))
     judgement = propose(setting, cases, moment, r.rules)
     return course, _decision(r, planes, own, state, classes, course, partial, cases, moment, judgement)
 

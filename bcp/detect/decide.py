@@ -120,10 +120,13 @@ class Setting:
     """What is down is another plane, and a part of inbound mail fails too."""
     unproven: bool = False
     """Too few places see direct delivery well for MX to go back to it."""
+    unseen: bool = False
+    """Nobody sees whether direct delivery works."""
     bounces: bool = False
     """Of another domain than those that are down, a part of the recipients is refused for good."""
 
 
+UNSEEN = "the way through the relay fails, and nobody sees whether direct delivery works"
 BOUNCES = "of another domain a part of the recipients is refused for good: that mail bounces meanwhile"
 RELAY_DEAD = "the relay does not answer, or our way to it does not; repair that first, as mail may wait at its senders"
 _ON_RELAY = {
@@ -170,6 +173,8 @@ def _down(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Ju
     held = judge_now("switch", cases, moment, rules)
     if s.beside and not (moment.maintenance or moment.denied):
         return replace(held, action="ask", why=s.alone or "a part of inbound mail fails too, again and again")
+    if "G" in s.classes and s.unseen:
+        return replace(held, action="ask", why=UNSEEN)
     if "G" in s.classes:
         gateway = next(x for x in CONDITIONS if x.id == "not-into-gateway")
         return replace(held, action="direct", why=gateway.why)

@@ -180,6 +180,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         "direct delivery fails too, in most looks or nearly so: it is not the gateway's way alone; a person decides",
     ),
     Evidence(
+        "gateway-unseen",
+        "G",
+        "doubts",
+        "the gateway's path fails and nobody sees direct delivery: whether that works is asked, and not said",
+    ),
+    Evidence(
         "gateway-over",
         "G",
         "vetoes",

@@ -19,7 +19,9 @@ def drains(r: Round, view: PlaneView) -> bool:
     own while its counters drain (*gateway-over*)."""
     if view.name != "gateway" or fails_now(view):
         return False
-    return any(list(r.of("inbound").hard)[-2 * r.rules.threshold :])
+    drain, direct = 2 * r.rules.threshold, r.of("inbound")
+    part = any(list(direct.shares)[-drain:]) and not r.of("gateway").lately()
+    return part or any(list(direct.hard)[-drain:])
 
 
 def fails_too(r: Round, view: PlaneView) -> bool:
@@ -30,6 +32,11 @@ def fails_too(r: Round, view: PlaneView) -> bool:
     memory = r.of("inbound")
     newest = list(memory.shares)[-RECENT:]
     return memory.lately() and len(newest) >= LATELY and sum(newest) >= (1.0 - r.rules.switch_share) * len(newest)
+
+
+def unseen(r: Round) -> bool:
+    """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)?"""
+    return any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
 
 
 def own_queue(r: Round, view: PlaneView, found: Sequence[str]) -> bool:

@@ -387,6 +387,11 @@ WITHOUT = {
         lambda: said(smtp=OK, names=(FAIL, "servfail"), gate=LATER).action == "direct",
     ),
     "gateway-too": Without("bcp.detect.gateway.fails_too", lambda *a: False, lambda: half_of_both().action == "ask"),
+    "gateway-unseen": Without(
+        "bcp.detect.gateway.unseen",
+        lambda r: False,
+        lambda: said(smtp=(UNKNOWN, "overran"), gate=LATER).action == "ask",
+    ),
     "gateway-over": Without("bcp.detect.gateway.drains", lambda *a: False, lambda: "G" not in both_over().classes),
 }
 

@@ -3,6 +3,8 @@
 import pytest
 from test_every_rule import FAIL, LATER, NOT_TAKEN, OK, THREE, UNKNOWN, both_over, half_of_both, said
 
+from bcp.detect.aloud import aloud
+
 NO_ROUTE = (UNKNOWN, "no-route")
 
 
@@ -33,6 +35,14 @@ def test_on_the_relay_one_place_of_three_is_too_few_to_deliver_directly(smtp, ac
     """To deliver directly is the way back, and that is seen by as many as an outage."""
     found = said(30, THREE, events={2: ["active"]}, smtp=smtp, gate=LATER)
     assert (found.classes, found.action) == (("G",), action)
+
+
+def test_where_nobody_sees_direct_delivery_it_is_asked_and_not_said() -> None:
+    """Where nothing is set to look at it, the way through the relay is all that is known."""
+    found = said(smtp=(UNKNOWN, "overran"), gate=LATER)
+    assert (found.classes, found.action, found.moves) == (("G",), "ask", False) and "nobody sees" in found.why
+    assert "nobody sees whether the direct way works" in aloud(found).broken
+    assert said(gate=LATER, boxes=OK).action == "direct"
 
 
 def test_what_is_refused_for_good_does_not_wait() -> None:
