@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bcp.detect import survey
+from bcp.detect.inbound import is_known_look
 from bcp.detect.memory import LATELY, RECENT, fails_now
 from bcp.detect.planes import PlaneView
 from bcp.detect.rounds import Round
@@ -26,8 +27,11 @@ def drains(r: Round, view: PlaneView) -> bool:
 
 def fails_too(r: Round, view: PlaneView) -> bool:
     """Does so much of direct delivery fail, although it is not confirmed down, that nobody may say that it works
-    (*gateway-too*)? Not where that is a broken path near some places, and others see it solidly well."""
+    (*gateway-too*)? Not where that is a broken path near some places, and others see it solidly well, nor where some
+    known recipient is taken by it everywhere."""
     if view.name != "inbound" or view.status == "ok" or survey.only_places(view):
+        return False
+    if any(p.accepted for w in view.ways for p in w.probes if is_known_look(p.watched)):
         return False
     memory = r.of("inbound")
     newest = list(memory.shares)[-RECENT:]

@@ -19,8 +19,9 @@ def test_half_of_direct_delivery_is_nothing_to_deliver_to() -> None:
     "smtp", [[OK, OK, LATER], {"a": (FAIL, "timeout"), "b": (FAIL, "timeout")}], ids=["a third", "a broken path"]
 )
 def test_a_part_of_direct_delivery_does_not_hide_the_gateway(smtp) -> None:
-    """Most of it works; or a path is broken near two places, and the third sees it well."""
+    """Most of it works; or a path is broken near two places, and the third sees it well; or one recipient is taken."""
     assert said(61, THREE, smtp=smtp, gate=LATER).action == "direct"
+    assert "G" in said(30, smtp=LATER, smtp_2=OK, gate=LATER, trip=OK).classes
 
 
 def test_what_ends_together_was_one_outage() -> None:
