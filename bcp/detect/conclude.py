@@ -304,9 +304,8 @@ def _decision(
     sure, good, against = confidence_of(
         bad, len(r.vantages), r.controls, corroborated=bool(r.backing.texts), own=bool(own), partial=partial
     )
-    evidence = [
-        evidence_of(w) for v in (planes.down or planes.doubtful) for w in v.ways if w.down or w.suspect or w.share
-    ]
+    ways = [w for v in (planes.down or planes.doubtful) for w in v.ways]
+    evidence = [evidence_of(w) for w in ways if w.down or w.suspect or w.share]
     notes, by = (*(Ours(f"{v}: {t}" if v else t) for v, t in own), *r.notes), _decide_at(r, judgement, cases)
     quiet = judgement.action == "none" if state == "healthy" else state == "suspect" and not evidence
     once = failed_once(r.lanes.values()) if quiet else ()
