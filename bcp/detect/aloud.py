@@ -54,6 +54,8 @@ _IMAP = "mail programs that use IMAP get no answer"
 _LIMITED = "our own probers are limited or refused; whether other people's mail is, nobody can tell"
 _ALONE = "one monitoring recipient is refused for good, and nothing shows whether anybody else is"
 _LOST = "monitoring recipients are refused for good, and test mails that are taken do not come out"
+_G_UNSEEN = "mail does not get through the relay or gateway, and nobody sees whether the direct way works"
+_BOUNCED = "mail from outside is refused for good, and no reply says whether that is ours alone"
 _MAILS = "our test mails are not taken; whether other people's mail is, nobody can tell"
 _UNTRIED = "monitoring recipients are refused for good; a test mail that was sent just now will show whether others are"
 _CONTRADICTED = "mail from outside is not taken, as every look of ours finds, and yet a test mail came through"
@@ -168,6 +170,8 @@ def _thing(d: Decision, letter: str) -> str:
         return _on_relay(d, _deferred(d))
     if letter == "F":
         return _on_relay(d, _refused(d))
+    if letter == "G" and d.action == "ask":
+        return _G_UNSEEN
     if letter == "E":
         return _names(d)
     if letter == "H":
@@ -202,6 +206,8 @@ def _deferred(d: Decision) -> str:
         return _B_PARTLY if d.partial else _BROKEN["B"]
     if "looked-at" in d.refusals:
         return _MAILS
+    if "kept" in d.refusals:
+        return _BOUNCED
     if "not-delivered" in d.refusals:
         lanes = [p for v in d.views if v.name in MOVED for w in v.ways if w.down for p in w.probes if p.down]
         return _CONTRADICTED_THERE if any(p.split[1] for p in lanes) else _CONTRADICTED
@@ -325,6 +331,7 @@ def _hint(d: Decision) -> str:
     return {
         "not-limited": "limits",
         "looked-at": "limits",
+        "kept": "limits",
         "not-delivered": "mail",
         "seen": "mail",
         "zone-readable": "zone",

@@ -40,6 +40,8 @@ class Case:
     """All that fails are limits that the addresses of our probers run into."""
     mails_alone: bool = False
     """Whole mails alone are not taken, and no look at a known recipient says anything."""
+    bounced: bool = False
+    """Looks are refused for good, by replies that say nothing of the recipient: others may be refused as well."""
     delivered: bool = False
     """A mail came through that was sent after inbound mail began to fail, while every look of some place fails."""
     unseen: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bcp.detect import back, survey
+from bcp.detect import back, gateway, survey
 from bcp.detect import own as ours
 from bcp.detect.course import Course, after_look
 from bcp.detect.decide import (
@@ -28,7 +28,7 @@ from bcp.detect.rounds import Round
 from bcp.detect.survey import Survey
 from bcp.detect.verdict import MOVED, ONCE, SWITCHES, Decision, Ours, classes_of, switch_helps
 from bcp.detect.words import IS, IS_NOT, MAINTENANCE
-from bcp.detect.works import failed_once
+from bcp.detect.works import failed_once, left_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,14 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(v)]
     fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
     why = alone or next((says(g) for g in _found(r) if cut and g in OF_A_PART), "")
-    setting = Setting(state, classes, partial, fails, disputed, why, bool(_beside(r, planes)), _bounces(r))
+    beside, unproven = bool(_beside(r, planes)), not all(c.well for c in cases)
+    setting = Setting(state, classes, partial, fails, disputed, why, beside, unproven, gateway.unseen(r), _bounces(r))
     judgement = propose(setting, cases, moment, r.rules)
     return course, _decision(r, planes, own, state, classes, course, partial, cases, moment, judgement)
 
 
 def _sort(r: Round) -> _Sorted:
-    confirmed = tuple(v for v in r.views if r.of(v.name).confirmed)
+    confirmed = tuple(v for v in r.views if r.of(v.name).confirmed and not gateway.drains(r, v))
     doubtful = tuple(v for v in r.views if v.status in {"down", "partial", "suspect"} and v not in confirmed)
     shown = tuple(v for v in confirmed if v.status != "unknown")
     throttled = frozenset(survey.limited(r.lanes.values()))
@@ -81,7 +82,7 @@ def _sort(r: Round) -> _Sorted:
 def _explained(r: Round, view: PlaneView) -> bool:
     """Is all that is wrong with it explained by something that is no outage?"""
     if view.name != "inbound":
-        return False
+        return gateway.drains(r, view)
     bad = [w for w in view.ways if w.down or w.suspect or w.share or w.down_targets]
     gone = set(_removed(r))
     return bool(bad) and all(
@@ -132,6 +133,8 @@ def _state(r: Round, planes: _Sorted, own: Sequence[ours.Own]) -> str:
         return "suspect"
     if blind or not any(v.status == "ok" for v in r.views):
         return "unknown"
+    if not r.fresh and left_at(r.lanes.values()):
+        return "unknown"
     return "suspect" if _recalled(r) and failed_once(r.lanes.values()) else "healthy"
 
 
@@ -144,10 +147,10 @@ def _recalled(r: Round) -> float | None:
 def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> tuple[str, ...]:
     rest = planes.down or planes.serious
     down = {v.name for v in planes.down}
-    if down in ({"gateway"}, {"outbound"}) and _own_queue(r, planes.down[0]):
+    if down in ({"gateway"}, {"outbound"}) and gateway.own_queue(r, planes.down[0], _found(r)):
         return ("H",)
     if "gateway" in down and "inbound" not in down:  # doubtful direct delivery does not hide the gateway
-        rest = tuple(v for v in rest if v.name != "inbound")
+        rest = (*(v for v in rest if v.name != "inbound"), *_direct(r, planes))
     names = bool(planes.down) and any(v.name == "dns" and v.status == "partial" for v in planes.doubtful)
     partly = r.whole.weighed.refused_partly or any(s.weighed.refused_partly for s in r.apart.values())
     alone = not {*ALONE, UNTRIED}.isdisjoint(_found(r)) and not planes.down
@@ -169,23 +172,17 @@ def _deferred(r: Round, domain: str, seen: Survey) -> bool:
     return down and view is not None and not (view.rejecting or seen.weighed.refused_partly)
 
 
-def _own_queue(r: Round, view: PlaneView) -> bool:
-    """Does only a queue say that the gateway's way, or the way out, fails, and looks there why: our certificate, our
-    connector? What goes out is known by mails that come in again: by *own-mail*, where all of us is refused.
-
-    With MX on the relay it matters more that mail does not get through.
-    """
-    queued = all(w.way in survey.WHENEVER for w in view.ways if w.down)
-    out = view.name == "outbound"
-    ours = "own-mail" in _found(r) if out else any(p.watched.probe in r.ours for w in view.ways for p in w.probes)
-    return queued and ours and r.course.standing == "none"
+def _direct(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:
+    """Direct delivery, where the way through the relay is down and so much of it fails as well."""
+    gone = any(v.name == "gateway" for v in planes.down)
+    return tuple(v for v in planes.serious if gone and gateway.fails_too(r, v))
 
 
 def _beside(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:
     """Inbound mail, where a part of it fails beside another plane that is down: that must not hide it. It does not hide
     the gateway's way either."""
     if not planes.shown or any(v.name in {*MOVED, "gateway"} for v in planes.down):
-        return ()
+        return _direct(r, planes)
     alone = not ALONE.isdisjoint(_found(r))
     parts = (v for v in planes.serious if v.name == "inbound" and (alone or v.status == "partial"))
     return tuple(v for v in parts if survey.fails_at_all(v, r.rules) and r.of(v.name).lately())
@@ -210,7 +207,7 @@ def _moment(r: Round, planes: _Sorted, course: Course) -> Moment:
         denied=said.get(IS_NOT, ""),
         declared=next(broken, ""),
         on_relay_s=r.now - course.active_since if course.active_since is not None else None,
-        gateway_down="gateway" in down and "inbound" not in down,
+        gateway_down="gateway" in down and "inbound" not in down and not _direct(r, planes),
         fresh=r.fresh,
         flapping=_flapping(r, planes.shown),
     )
@@ -269,6 +266,7 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         share=max((v.share for v in moved), default=0.0),
         refused=any(v.rejecting for v in moved),
         flapping=bool(memories) and all(m.flapping for m in memories),
+        bounced=any(survey.bounces(v) for v in moved),
         delivered=seen.weighed.delivered and all(v.name != "dns" for v in moved),
         zone_down=any(v.name == ZONE and v.status == "down" and r.of(ZONE, domain).confirmed for v in views),
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),
@@ -306,12 +304,12 @@ def _decision(
     sure, good, against = confidence_of(
         bad, len(r.vantages), r.controls, corroborated=bool(r.backing.texts), own=bool(own), partial=partial
     )
-    evidence = [
-        evidence_of(w) for v in (planes.down or planes.doubtful) for w in v.ways if w.down or w.suspect or w.share
-    ]
+    ways = [w for v in (planes.down or planes.doubtful) for w in v.ways]
+    evidence = [evidence_of(w) for w in ways if w.down or w.suspect or w.share]
     notes, by = (*(Ours(f"{v}: {t}" if v else t) for v, t in own), *r.notes), _decide_at(r, judgement, cases)
     quiet = judgement.action == "none" if state == "healthy" else state == "suspect" and not evidence
     once = failed_once(r.lanes.values()) if quiet else ()
+    shown = evidence or once or (notes if state != "healthy" else ())
     good += [says(g) for g in _grounds(r, "proves", "speaks")]
     against += [says(g) for g in _grounds(r, "vetoes", "halves", "abstains", "doubts", "is H")]
     return Decision(
@@ -319,7 +317,7 @@ def _decision(
         classes,
         fallen,
         since,
-        tuple(notes if state == "unknown" else evidence or once or (notes if state != "healthy" else ())),
+        tuple((notes or left_at(r.lanes.values())) if state == "unknown" else shown),
         course.stage,
         sure if classes else 0,
         (*good, *r.backing.texts) if classes else (),
@@ -339,7 +337,7 @@ def _decision(
         failed_s=max((c.failed_s for c in cases), default=0.0),
         moves=_moves(r, planes, judgement, classes, fallen),
         refusals=tuple(dict.fromkeys(x.rule for x in judgement.refusals)),
-        changes=tuple(changes_of(judgement, cases, r.rules, state=state, action=judgement.action)),
+        changes=tuple(changes_of(judgement, cases, r.rules, state=state, action=judgement.action, notes=r.notes)),
         words=tuple(w.say() for w in r.words),
         wants=_wants(r),
         cases=cases,

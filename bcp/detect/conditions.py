@@ -138,6 +138,14 @@ CONDITIONS: tuple[Condition, ...] = (
         "the newest looks fail again",
     ),
     Condition(
+        "kept",
+        "nothing says that mail is refused for good before its decision time",
+        lambda c, m, r: not c.bounced or _long_enough(c, m, r),
+        "ask",
+        "it is refused for good, and no reply says whether other mail is: if it is, it bounces meanwhile",
+        "it is put off instead, or a reply tells",
+    ),
+    Condition(
         "long-enough",
         "it has failed for the decision time of its class, over all relapses",
         _long_enough,

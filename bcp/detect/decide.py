@@ -118,10 +118,15 @@ class Setting:
     """Why something that nothing else speaks of is left to a person: one recipient refused, IPv4 cut off. Or empty."""
     beside: bool = False
     """What is down is another plane, and a part of inbound mail fails too."""
+    unproven: bool = False
+    """Too few places see direct delivery well for MX to go back to it."""
+    unseen: bool = False
+    """Nobody sees whether direct delivery works."""
     bounces: bool = False
     """Of another domain than those that are down, a part of the recipients is refused for good."""
 
 
+UNSEEN = "the way through the relay fails, and nobody sees whether direct delivery works"
 BOUNCES = "of another domain a part of the recipients is refused for good: that mail bounces meanwhile"
 RELAY_DEAD = "the relay does not answer, or our way to it does not; repair that first, as mail may wait at its senders"
 _ON_RELAY = {
@@ -168,6 +173,8 @@ def _down(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rules) -> Ju
     held = judge_now("switch", cases, moment, rules)
     if s.beside and not (moment.maintenance or moment.denied):
         return replace(held, action="ask", why=s.alone or "a part of inbound mail fails too, again and again")
+    if "G" in s.classes and s.unseen:
+        return replace(held, action="ask", why=UNSEEN)
     if "G" in s.classes:
         gateway = next(x for x in CONDITIONS if x.id == "not-into-gateway")
         return replace(held, action="direct", why=gateway.why)
@@ -181,7 +188,7 @@ def _while_active(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rule
         return Judgement("hold", "a playbook runs")
     if moment.stage in {"failback", "draining"}:
         return Judgement("hold", "mail is on its way back")
-    if "G" in s.classes and s.state == "down":
+    if "G" in s.classes and s.state == "down" and not s.unproven:
         return Judgement("direct", "the path through the relay fails and direct delivery works")
     found = judge_now("failback", cases, moment, rules)
     if found.refusals and found.refusals[0].rule == "dwell" and moment.on_relay_s is not None:

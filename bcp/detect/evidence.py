@@ -173,6 +173,24 @@ EVIDENCE: tuple[Evidence, ...] = (
         "keeps",
         "the gateway's path fails and direct delivery is not confirmed down: MX stays out of it",
     ),
+    Evidence(
+        "gateway-too",
+        "G",
+        "vetoes",
+        "direct delivery fails too, in most looks or nearly so: it is not the gateway's way alone; a person decides",
+    ),
+    Evidence(
+        "gateway-unseen",
+        "G",
+        "doubts",
+        "the gateway's path fails and nobody sees direct delivery: whether that works is asked, and not said",
+    ),
+    Evidence(
+        "gateway-over",
+        "G",
+        "vetoes",
+        "what failed on the gateway's way together with direct delivery, and fails no more, is over with it",
+    ),
 )
 """In the order in which people should read them."""
 

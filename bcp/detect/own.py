@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bcp.contracts.kinds import Meaning, meaning_of
 from bcp.contracts.probe import OWN, Signal
+from bcp.detect.verdict import Silent
 from bcp.kernel.units import format_duration
 
 Own = tuple[str, str]
@@ -66,7 +67,7 @@ def clock_words(vantage: str, off_s: float) -> Own:
 def silence_words(vantage: str, probes: Sequence[str]) -> str:
     """Probes that have not looked for long; empty where there is none."""
     more = " ..." * (len(probes) > 3)
-    return f"{vantage}: silent: {', '.join(probes[:3])}{more} (silence is not failure)" if probes else ""
+    return Silent(f"{vantage}: silent: {', '.join(probes[:3])}{more} (silence is not failure)") if probes else ""
 
 
 def removed_words(probes: Sequence[str]) -> list[Own]:

@@ -12,6 +12,7 @@ from bcp.detect.decide import Judgement
 from bcp.detect.due import decide_after
 from bcp.detect.planes import PlaneView, WayView
 from bcp.detect.rules import Rules
+from bcp.detect.verdict import Silent
 from bcp.kernel.units import format_duration
 
 
@@ -76,7 +77,13 @@ def _failing(looks: int) -> str:
     return "one look that fails makes" if looks == 1 else f"{looks} looks in a row that fail make"
 
 
-def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, state: str, action: str) -> list[str]:
+LOST = "a place that is silent for good is no longer waited for when it is taken out of vantages: in bcp.yaml"
+"""What changes a way back that not enough places see."""
+
+
+def changes_of(
+    judgement: Judgement, cases: Sequence[Case], rules: Rules, *, state: str, action: str, notes: Sequence[str] = ()
+) -> list[str]:
     """What would change the verdict, as sentences for somebody who has to decide."""
     if action == "none":
         return [f"{_failing(rules.suspect)} it suspect; nothing is proposed for a single one"]
@@ -93,7 +100,8 @@ def changes_of(judgement: Judgement, cases: Sequence[Case], rules: Rules, *, sta
     if action == "failback":
         return ["as soon as a look at inbound mail, or at the MX host's name, fails, the way back is not proposed"]
     if action == "hold" and judgement.changes:
-        return [f"the way back is proposed when {_all_of(judgement.changes)}"]
+        lost = any(isinstance(n, Silent) for n in notes) and any(x.rule == "seen-well" for x in judgement.refusals)
+        return [f"the way back is proposed when {_all_of(judgement.changes)}", *([LOST] if lost else [])]
     if state == "down":
         looks = 2 * rules.threshold
         out.append(

@@ -201,6 +201,13 @@ def only_limits(view: PlaneView) -> bool:
     return bool(bad) and all(p.fails_by and all(speaks(k) for k in p.fails_by) for p in bad)
 
 
+def bounces(view: PlaneView) -> bool:
+    """Are looks at inbound mail refused for good, by replies that say nothing of the recipient (*kept*)? No sender
+    keeps such mail, if it is not ours alone."""
+    down = [w for w in view.ways if w.down and not w.muted and w.role is Role.LOOK and w.way != MAIL]
+    return view.name == "inbound" and any("5xx" in p.fails_by for w in down for p in w.probes if p.down)
+
+
 def hearsay(view: PlaneView) -> bool:
     """Do only people, or other systems, speak of it, while all that looks sees it well?"""
     looks = [w for w in view.ways if w.role is Role.LOOK and w.known]

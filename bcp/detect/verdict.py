@@ -34,6 +34,12 @@ class Ours(str):
     __slots__ = ()
 
 
+class Silent(str):
+    """A note of a place from which nothing is heard. To everybody else it is a text."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The verdict.

@@ -58,6 +58,13 @@ def failed_once(lanes: Iterable[ProbeView]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{s.probe}: {s.evidence}" for s in failing))
 
 
+def left_at(lanes: Iterable[ProbeView]) -> tuple[str, ...]:
+    """Looks at what MX is moved for that failed, and after which nothing looked: nobody knows whether it is well."""
+    looks = (p for p in lanes if p.watched.role is Role.LOOK and p.watched.plane in MOVED)
+    failed = [p.worst for p in looks if p.raw and not p.failing_now and p.worst is not None]
+    return tuple(dict.fromkeys(f"{s.probe}: {s.evidence}; nothing has looked since" for s in failed))
+
+
 def _works(view: PlaneView) -> bool:
     return view.status == "ok" and not _unseen(view) and not any(w.raw for w in view.ways if not w.muted)
 

@@ -35,6 +35,7 @@ BREAK = {
     "share": (replace(B, sure_share=0.599), NOW, "ask"),
     "fresh": (B, replace(NOW, fresh=False), "watch"),
     "failing-now": (replace(B, failing_now=False), NOW, "wait"),
+    "kept": (replace(B, bounced=True, failed_s=7199.0), NOW, "ask"),
     "long-enough": (replace(B, failed_s=7199.0), NOW, "wait"),
     "relay-ready": (B, replace(NOW, relay_ready=False), "ask"),
 }

@@ -108,6 +108,17 @@ def ended_rejects():
     return said(22, **refused, trip=lambda n: NOT_TAKEN if n < 20 else OK)
 
 
+def half_of_both(places=("a",)):
+    """Half of the looks at direct delivery fail, in two ways, and all of the gateway's."""
+    return said(41, places, smtp=[OK, LATER], unknown=[OK, LATER], gate=LATER)
+
+
+def both_over():
+    """Direct delivery and the gateway's way failed together for twenty rounds, and are well for seven; a mail too."""
+    now_well = {n: lambda n: LATER if n < 20 else OK for n in ("smtp", "gate")}
+    return said(27, **now_well, unknown=OK, trip=lambda n: NOT_TAKEN if n < 20 else OK)
+
+
 def no_lane(way):
     """Nothing is derived of a look."""
     real = looks._beside
@@ -375,6 +386,13 @@ WITHOUT = {
         lambda **k: Moment(**{**k, "gateway_down": False}),
         lambda: said(smtp=OK, names=(FAIL, "servfail"), gate=LATER).action == "direct",
     ),
+    "gateway-too": Without("bcp.detect.gateway.fails_too", lambda *a: False, lambda: half_of_both().action == "ask"),
+    "gateway-unseen": Without(
+        "bcp.detect.gateway.unseen",
+        lambda r: False,
+        lambda: said(smtp=(UNKNOWN, "overran"), gate=LATER).action == "ask",
+    ),
+    "gateway-over": Without("bcp.detect.gateway.drains", lambda *a: False, lambda: "G" not in both_over().classes),
 }
 
 
@@ -449,6 +467,7 @@ BROKEN: dict[str, dict[str, tuple[str, dict, dict]]] = {
         "share": ("ask", {"sure_share": 0.59}, {}),
         "fresh": ("watch", {}, {"fresh": False}),
         "failing-now": ("wait", {"failing_now": False}, {}),
+        "kept": ("ask", {"bounced": True, "failed_s": 7199.0}, {}),
         "long-enough": ("wait", {"failed_s": 7199.0}, {}),
         "relay-ready": ("ask", {}, {"relay_ready": False}),
     },
@@ -478,7 +497,7 @@ def condition_truths(deed):
             wrong.append(rule)
         if before is not None:
             both = (
-                replace(case, **BROKEN[deed][before][1], **of_case),
+                replace(case, **BROKEN[deed][before][1] | of_case),
                 replace(moment, **BROKEN[deed][before][2], **of_moment),
             )
             if judge_now(deed, [both[0]], both[1], Rules()).refusals[0].rule != before:

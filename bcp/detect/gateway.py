@@ -1,0 +1,55 @@
+"""Is it the gateway's way alone that fails (class G)? Only where direct delivery works. Pure.
+
+Both ways end at the same service. What fails there fails on both, and a queue or a counter of the gateway may begin
+earlier, or end later, than what is seen of direct delivery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bcp.detect import survey
+from bcp.detect.inbound import is_known_look
+from bcp.detect.memory import LATELY, RECENT, fails_now
+from bcp.detect.planes import PlaneView
+from bcp.detect.rounds import Round
+
+
+def drains(r: Round, view: PlaneView) -> bool:
+    """Does nothing fail on the gateway's way any more, since direct delivery came back with it? It is no outage of its
+    own while its counters drain (*gateway-over*)."""
+    if view.name != "gateway" or fails_now(view):
+        return False
+    drain, direct = 2 * r.rules.threshold, r.of("inbound")
+    part = any(list(direct.shares)[-drain:]) and not r.of("gateway").lately()
+    return part or any(list(direct.hard)[-drain:])
+
+
+def fails_too(r: Round, view: PlaneView) -> bool:
+    """Does so much of direct delivery fail, although it is not confirmed down, that nobody may say that it works
+    (*gateway-too*)? Not where that is a broken path near some places, and others see it solidly well, nor where some
+    known recipient is taken by it everywhere."""
+    if view.name != "inbound" or view.status == "ok" or survey.only_places(view):
+        return False
+    if any(p.accepted for w in view.ways for p in w.probes if is_known_look(p.watched)):
+        return False
+    memory = r.of("inbound")
+    newest = list(memory.shares)[-RECENT:]
+    return memory.lately() and len(newest) >= LATELY and sum(newest) >= (1.0 - r.rules.switch_share) * len(newest)
+
+
+def unseen(r: Round) -> bool:
+    """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)?"""
+    return any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
+
+
+def own_queue(r: Round, view: PlaneView, found: Sequence[str]) -> bool:
+    """Does only a queue say that the gateway's way, or the way out, fails, and looks there why: our certificate, our
+    connector? What goes out is known by mails that come in again: by *own-mail*, where all of us is refused.
+
+    With MX on the relay it matters more that mail does not get through.
+    """
+    queued = all(w.way in survey.WHENEVER for w in view.ways if w.down)
+    out = view.name == "outbound"
+    ours = "own-mail" in found if out else any(p.watched.probe in r.ours for w in view.ways for p in w.probes)
+    return queued and ours and r.course.standing == "none"

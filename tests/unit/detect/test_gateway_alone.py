@@ -1,0 +1,54 @@
+"""The gateway's way alone fails only where direct delivery works: nobody is sent there while it does not."""
+
+import pytest
+from test_every_rule import FAIL, LATER, NOT_TAKEN, OK, THREE, UNKNOWN, both_over, half_of_both, said
+
+from bcp.detect.aloud import aloud
+
+NO_ROUTE = (UNKNOWN, "no-route")
+
+
+def test_half_of_direct_delivery_is_nothing_to_deliver_to() -> None:
+    """It is not the gateway's way alone: a person is asked, and no playbook that moves MX is named."""
+    found = half_of_both()
+    assert found.classes[0] == "B" and found.action == "ask" and not found.moves
+    assert "not-into-gateway" not in found.refusals
+
+
+@pytest.mark.parametrize(
+    "smtp", [[OK, OK, LATER], {"a": (FAIL, "timeout"), "b": (FAIL, "timeout")}], ids=["a third", "a broken path"]
+)
+def test_a_part_of_direct_delivery_does_not_hide_the_gateway(smtp) -> None:
+    """Most of it works; or a path is broken near two places, and the third sees it well; or one recipient is taken."""
+    assert said(61, THREE, smtp=smtp, gate=LATER).action == "direct"
+    assert "G" in said(30, smtp=LATER, smtp_2=OK, gate=LATER, trip=OK).classes
+
+
+def test_what_ends_together_was_one_outage() -> None:
+    """Counters of the gateway drain more slowly. Where it goes on failing, it is the gateway's way from then on."""
+    assert "G" not in both_over().classes
+    goes_on = said(26, smtp=lambda n: LATER if n < 20 else OK, gate=LATER, trip=lambda n: NOT_TAKEN if n < 20 else OK)
+    assert (goes_on.classes, goes_on.action) == (("G",), "direct")
+
+
+@pytest.mark.parametrize(("smtp", "action"), [(OK, "direct"), ({"b": NO_ROUTE, "c": NO_ROUTE}, "hold")])
+def test_on_the_relay_one_place_of_three_is_too_few_to_deliver_directly(smtp, action) -> None:
+    """To deliver directly is the way back, and that is seen by as many as an outage."""
+    found = said(30, THREE, events={2: ["active"]}, smtp=smtp, gate=LATER)
+    assert (found.classes, found.action) == (("G",), action)
+
+
+def test_where_nobody_sees_direct_delivery_it_is_asked_and_not_said() -> None:
+    """Where nothing is set to look at it, the way through the relay is all that is known."""
+    found = said(smtp=(UNKNOWN, "overran"), gate=LATER)
+    assert (found.classes, found.action, found.moves) == (("G",), "ask", False) and "nobody sees" in found.why
+    assert "nobody sees whether the direct way works" in aloud(found).broken
+    assert said(gate=LATER, boxes=OK).action == "direct"
+
+
+def test_what_is_refused_for_good_does_not_wait() -> None:
+    """A 5xx after DATA, or without a code: it may be of us alone, and if not it bounces. After its time it is moved."""
+    looks = {"smtp": (FAIL, "5xx"), "trip": NOT_TAKEN}
+    early, late = said(8, **looks), said(30, **looks)
+    assert (early.classes, early.action, early.moves) == (("B",), "ask", True) and early.refusals[0] == "kept"
+    assert late.action == "switch" and said(8, smtp=LATER, trip=NOT_TAKEN).action == "wait"
