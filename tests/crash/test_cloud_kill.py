@@ -1,7 +1,7 @@
 """Kill -9 in the middle of a switch and a failback at each cloud provider: what stands is one of the two whole sets,
 and whoever begins again repeats nothing.
 
-More by hand: ``BCP_KILLS=70 python -m pytest -n 0 tests/crash/test_cloud_kill.py``.
+More by hand: ``BCP_CLOUD_KILLS=70 python -m pytest -n 0 tests/crash/test_cloud_kill.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unit.plugins.dns import test_azure, test_cloudflare, test_google, test_rout
 
 from bcp.contracts.dns import SwapOrder, SwapState
 
-KILLS = int(os.environ.get("BCP_KILLS", "8"))
+KILLS = int(os.environ.get("BCP_CLOUD_KILLS", "8"))
 DOMAIN = "two.test"
 
 
