@@ -1,4 +1,4 @@
-"""kill -9 at any instant: 80 kills a run of all tests, 1,000 by ``make kills``."""
+"""kill -9 at any instant: 20 kills by ``make test``, 40 by ``.ci/run``, 1,000 by ``make kills``."""
 
 from __future__ import annotations
 
