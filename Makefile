@@ -38,8 +38,9 @@ demo: setup ## an outage from break to all-clear, on loopback: make demo SCENARI
 	@$(BIN)/bcp drill run $(SCENARIO) --dns $(DNS) --relay $(RELAY)
 
 # How much of what is drawn by chance, or played for long, is a part of `make test`; .ci/run plays more.
-SAMPLE := BCP_LIARS=$${BCP_LIARS:-100} BCP_OUTAGES=$${BCP_OUTAGES:-4} BCP_WORLDS=$${BCP_WORLDS:-20} BCP_KILLS=$${BCP_KILLS:-20} \
-	BCP_BODIES=$${BCP_BODIES:-2000} BCP_FUZZ=$${BCP_FUZZ:-200} BCP_GAMES=$${BCP_GAMES:-2}
+SAMPLE := BCP_LIARS=$${BCP_LIARS:-50} BCP_OUTAGES=$${BCP_OUTAGES:-8} BCP_WORLDS=$${BCP_WORLDS:-10} BCP_KILLS=$${BCP_KILLS:-20} \
+	BCP_CLOUD_KILLS=$${BCP_CLOUD_KILLS:-4} BCP_BODIES=$${BCP_BODIES:-2000} BCP_FUZZ=$${BCP_FUZZ:-200} \
+	BCP_GAMES=$${BCP_GAMES:-1}
 
 test: ## all tests, of what is drawn a sample; real servers where this is root on Debian; make test LINT=1 lints beside
 	@sh tests/install-servers.sh & servers=$$!; $(MAKE) --no-print-directory setup warm; made=$$?; wait $$servers && test $$made = 0
