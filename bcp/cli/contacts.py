@@ -26,9 +26,9 @@ def register(app: typer.Typer) -> None:
     )
     group.command(name="check", help="Check a contacts file, or the configured one.")(check)
     group.command(name="list", help="People and audiences. Addresses are masked unless --full.")(list_)
-    group.command(
-        name="sync", help="Copy people from the directory (or a file) into the snapshot; says what changed."
-    )(sync)
+    group.command(name="sync", help="Copy people from the directory (or a file) into the snapshot; says what changed.")(
+        sync
+    )
     group.command(name="snapshot", help="The same as sync.", hidden=True)(sync)
     group.command(name="diff", help="What differs between two sets of contacts.")(diff)
     group.command(name="show", help="One person: how they can be reached, and in which audiences they are.")(show)
