@@ -26,9 +26,9 @@ def register(app: typer.Typer) -> None:
     )
     group.command(name="check", help="Check a contacts file, or the configured one.")(check)
     group.command(name="list", help="People and audiences. Addresses are masked unless --full.")(list_)
-    group.command(
-        name="sync", help="Copy people from Microsoft Graph (or a file) into the snapshot; says what changed."
-    )(sync)
+    group.command(name="sync", help="Copy people from the directory (or a file) into the snapshot; says what changed.")(
+        sync
+    )
     group.command(name="snapshot", help="The same as sync.", hidden=True)(sync)
     group.command(name="diff", help="What differs between two sets of contacts.")(diff)
     group.command(name="show", help="One person: how they can be reached, and in which audiences they are.")(show)
@@ -98,10 +98,10 @@ def list_(full: Annotated[bool, typer.Option("--full", help="Show addresses.")] 
 
 def sync(
     file: Annotated[
-        Path | None, typer.Option("--from-file", help="From this CSV, LDIF, SCIM JSON or YAML instead of Graph.")
+        Path | None, typer.Option("--from-file", help="From this CSV, LDIF, SCIM JSON or YAML instead.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where; else contacts: snapshot: in bcp.yaml.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Ask Graph for everybody, not only for changes.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Ask for everybody, not only for changes.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
 ) -> None:
     """Sync."""
@@ -120,8 +120,7 @@ def sync(
         read = load_people(file, app.settings.channels).whole()
         people, source, bad = read.people, f"file {file.name}", [str(p) for p in read.doubts]
     else:
-        people, bad, link = _from_graph(app, before, full=full)
-        source = "Microsoft Graph"
+        people, bad, link, source = _from_directory(app, before, full=full)
     forgotten = _forgotten(app)
     people = tuple(p for p in people if _mark(p.id) not in forgotten)
     if before and not people:
@@ -291,8 +290,11 @@ def keygen() -> None:
     )
 
 
-def _from_graph(app: App, before: tuple[Contact, ...], *, full: bool) -> tuple[tuple[Contact, ...], list[str], str]:
-    """Users of Graph: what changed since the last sync, or all of them; and the link for the next time.
+def _from_directory(
+    app: App, before: tuple[Contact, ...], *, full: bool
+) -> tuple[tuple[Contact, ...], list[str], str, str]:
+    """People of the directory: what changed since the last sync, or all of them; the link for the next time; and what
+    the directory is called.
 
     A number that is not valid is left out and named: the person stays reachable by other channels.
     """
@@ -320,7 +322,7 @@ def _from_graph(app: App, before: tuple[Contact, ...], *, full: bool) -> tuple[t
         people[person.id] = replace(person, phone=phone)
     for ident in changes.gone:
         people.pop(ident, None)
-    return _placed(app, source, people), bad, changes.since
+    return _placed(app, source, people), bad, changes.since, f"directory {source.name}"
 
 
 def _placed(app: App, source: DirectoryService, people: dict[str, Contact]) -> tuple[Contact, ...]:

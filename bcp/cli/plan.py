@@ -237,7 +237,7 @@ def describe(made: Plan) -> str:
 
 def _each_once(refused: list[tuple[str, Refusal]]) -> list[tuple[str, Refusal]]:
     """Each reason once, with the first domains that it is said of: a dead credential is one, and no thousand lines."""
-    from bcp.incident.patience import together
+    from bcp.plan.alike import together
 
     alike: dict[tuple[str, Refusal], list[str]] = {}
     for step, refusal in refused:
@@ -308,7 +308,7 @@ def _would(step: PlannedStep) -> str:
 
 
 def _notes(made: Plan) -> list[str]:
-    from bcp.incident.patience import together
+    from bcp.plan.alike import together
 
     seen = dict.fromkeys(one_or_many(n) for s in made.steps if s.would == "run" for n in together(s.notes))
     return [render.wrap(n, "    ", "  - ") for n in seen]

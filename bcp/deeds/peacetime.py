@@ -58,7 +58,9 @@ class _Taker:
             },
         }
         if self.app.world.source is not None:
-            facts["graph"] = await self.fact(f"{domain.name} graph", lambda: self._configuration(domain.name), None)
+            facts["graph"] = await self.fact(
+                f"{domain.name} mx in the directory", lambda: self._configuration(domain.name), None
+            )
         return facts
 
     async def _configuration(self, domain: str) -> list[dict[str, Any]]:

@@ -6,9 +6,6 @@ reason is tried again for as long as the outage lasts, and said once.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 from bcp.kernel.errors import BcpError, InDoubt, Transient
 
 PASSING = frozenset(
@@ -47,20 +44,3 @@ def may_try_again(error: BcpError) -> bool:
 def wait_s(attempt: int) -> float:
     """How long to wait after this attempt; the first is 0."""
     return float(min(MOST_S, FIRST_S * 2 ** min(attempt, 10)))
-
-
-_OF_A_DOMAIN = re.compile(r"([\w-]+(?:\.[\w-]+)+): (.+)", re.DOTALL)
-
-
-def together(messages: Iterable[str]) -> list[str]:
-    """Each reason once, with the first of the domains that it is said of: a credential that has ended is one reason
-    for a thousand of them."""
-    found: dict[str, list[str]] = {}
-    for message in messages:
-        of = _OF_A_DOMAIN.fullmatch(message)
-        found.setdefault(of[2] if of else message, []).extend([of[1]] if of else [])
-    return [f"{_some(list(dict.fromkeys(names)))}: {text}" if names else text for text, names in found.items()]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

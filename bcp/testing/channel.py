@@ -11,8 +11,9 @@ from bcp.contracts.channel import Inbound, NotSent, RateLimited, Receipt
 from bcp.contracts.contact import Contact
 from bcp.kernel.errors import BcpError, InDoubt, Invalid, Permanent, Transient
 from bcp.testing.channel_stage import NOW, OTHER, ChannelStage
-from bcp.testing.shape import checks_wrong, fits, mistyped
-from bcp.testing.suite import SECRET
+from bcp.testing.leaks import left_by
+from bcp.testing.shape import checks_wrong, fits, insides, mistyped
+from bcp.testing.suite import SECRET, shows
 from bcp.testing.vendor import HANG, WRONG_ANSWERS, Answer, Asked, work_left_behind
 
 __all__ = ["NOW", "OTHER", "ChannelSuite"]
@@ -98,6 +99,54 @@ class ChannelSuite(ChannelStage):
                 found = await self.outcome(channel.send(self.delivery(channel)))
                 gone = NotSent if self.tells_refusal else InDoubt
                 out["gone"] = "" if type(found) is gone else f"{found!r} instead of {gone.__name__}"
+            out["500, with the words of a yes"] = await self._failed_in_good_words()
+            return out
+
+        self.all_hold(self.run(work()))
+
+    async def _failed_in_good_words(self) -> str:
+        """What is wrong with how it takes a vendor's good answer that comes as an error; empty: nothing."""
+        async with self.at() as (channel, vendor):
+
+            def failed(asked: Asked) -> Answer:
+                answer = vendor.respond(asked)
+                return replace(answer, status=500) if self.is_send(asked) else answer
+
+            vendor.fault = failed
+            found = await self.outcome(channel.send(self.delivery(channel)))
+            await work_left_behind()
+            sends = len([a for a in vendor.asked if self.is_send(a)])
+        if type(found) is not InDoubt:
+            return f"{found!r} instead of InDoubt"
+        return f"{sends} requests for one message: a hidden repeat" if sends > 1 else ""
+
+    def test_two_of_a_kind_are_kept_apart(self) -> None:
+        """Two accounts at one vendor, in one process: neither sends by the other's."""
+        if not self.speaks_http:
+            return
+
+        async def work() -> list[Asked]:
+            async with self.at() as (one, _):
+                await self.outcome(one.send(self.delivery(one)))
+                with self.as_another():
+                    async with self.at() as (other, vendor):
+                        await self.outcome(other.send(self.delivery(other)))
+                        return vendor.asked
+
+        asked = self.run(work())
+        assert asked, "the message of the second account went out by the first one"
+        mixed = [a for a in asked if shows((a.target, dict(a.headers), a.body.decode("latin-1")))]
+        assert not mixed, f"the second account was used with a secret of the first: {mixed[0].method} {mixed[0].path}"
+
+    def test_sending_leaves_nothing_open(self) -> None:
+        """Thousands are told, and told again while the vendor fails: connections, files, threads, tasks do not add
+        up."""
+
+        async def work() -> dict[str, str]:
+            out = {}
+            for name, fault in {"well": None, **({"503": Answer(503, "x")} if self.speaks_http else {})}.items():
+                async with self.at(fault) as (channel, _):
+                    out[name] = await left_by(lambda c=channel: self.outcome(c.send(self.delivery(c))), 3)  # type: ignore[misc]
             return out
 
         self.all_hold(self.run(work()))
@@ -267,7 +316,7 @@ class ChannelSuite(ChannelStage):
                 async with self.at(fault) as (channel, _):
                     found = await self.outcome(channel.send(self.delivery(channel)))
                     self.hides(
-                        channel, vars(channel), channel.settings, channel.place(), found, getattr(found, "hint", "")
+                        channel, insides(channel), channel.settings, channel.place(), found, getattr(found, "hint", "")
                     )
                     self.hides(*await channel.check(), await self.outcome(channel.find(self.delivery(channel))))
                     self.hides(*[await self.outcome(ask(NOW)) for ask in (channel.answers, channel.reports)])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from bcp.contracts.contact import Contact
@@ -13,8 +14,9 @@ from bcp.contracts.directory import Changes, DirectoryPlugin, DirectoryService, 
 from bcp.kernel.errors import BcpError
 from bcp.testing.leaks import left_by
 from bcp.testing.plugin import ConfiguredSuite
-from bcp.testing.shape import lacking, mistyped
-from bcp.testing.vendor import WRONG_ANSWERS, Answer, Asked, FakeVendor
+from bcp.testing.shape import insides, lacking, mistyped
+from bcp.testing.suite import shows
+from bcp.testing.vendor import WRONG_ANSWERS, Answer, Asked, FakeVendor, Fault
 
 SLACK_S = 3.0
 
@@ -34,9 +36,12 @@ class DirectorySuite(ConfiguredSuite):
     """Five questions and some fifty answers to each, over a vendor's own library."""
     groups: ClassVar[dict[str, str]] = {"oncall": "group-1"}
     """Groups that are asked for: name here, id there."""
-    people: ClassVar[tuple[str, ...]] = ("Alice", "Bob")
+    people: tuple[str, ...] = ("Alice", "Bob")
     """Names of everybody on the pages of ``respond``. Say more than these two, on three pages, with several on each:
     then it shows whether somebody is lost where a page ends."""
+    many: ClassVar[int] = 0
+    """More people than a page, or a limit, of this directory holds, such as 1201: where ``respond`` gives whoever
+    stands in ``self.people``. Then it shows whether somebody beyond a limit is lost. 0: nobody looks."""
     in_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {"oncall": ("Bob",)}
     """Names of who is in each of ``groups``."""
     under: ClassVar[Mapping[str, str]] = {"Bob": "Alice"}
@@ -68,14 +73,15 @@ class DirectorySuite(ConfiguredSuite):
 
     @contextlib.asynccontextmanager
     async def at(
-        self, fault: Answer | bytes | None = None, *, after: int = 0
+        self, fault: Answer | bytes | Fault | None = None, *, after: int = 0
     ) -> AsyncIterator[tuple[DirectoryService, FakeVendor]]:
         """The directory at a server that has this fault, after so many good answers."""
         vendor = FakeVendor(self.respond)
         await vendor.start()
         self.url = vendor.url
         if fault is not None:
-            vendor.fault = lambda asked: fault if len(vendor.asked) > after else self.respond(asked)
+            bad: Fault = fault if callable(fault) else lambda asked: fault
+            vendor.fault = lambda asked: bad(asked) if len(vendor.asked) > after else self.respond(asked)
         directory = self.make()
         try:
             yield directory, vendor
@@ -100,7 +106,10 @@ class DirectorySuite(ConfiguredSuite):
 
         async def work() -> tuple[Changes, dict[str, list[str]], dict[str, str]]:
             async with self.at() as (d, _):
-                return await d.changes(), await d.members(self.groups), await d.managers()
+                asked = dict(self.groups)
+                found = await d.changes(), await d.members(asked), await d.managers()
+                assert asked == self.groups, f"it changes what it was handed: {asked} instead of {self.groups}"
+                return found
 
         found, members, managers = self.run(work())
         assert isinstance(found, Changes), f"no changes, but {found!r:.80}"
@@ -119,6 +128,41 @@ class DirectorySuite(ConfiguredSuite):
         assert told == wanted, f"in the groups ({', '.join(wanted)}: on call, say) are {wanted}, and it says {members}"
         above = {names[n]: names[boss] for n, boss in self.under.items()}
         assert managers == above, f"managers: {managers} instead of {above}"
+
+    def test_everybody_is_read_however_many_they_are(self) -> None:
+        """Whoever stands behind a limit is told nothing in an outage, and nobody notices."""
+        if not self.many:
+            return
+        self.people = tuple(f"Person {i}" for i in range(self.many))
+
+        async def work() -> Changes:
+            async with self.at() as (d, _):
+                return await d.changes()
+
+        names = [p.name for p in self.run(work()).people]
+        lost = set(self.people) - set(names)
+        assert not lost, f"{len(lost)} of {self.many} people are lost behind a limit, {sorted(lost)[0]} among them"
+        assert len(names) == self.many, f"{len(names)} people of {self.many}: somebody stands twice"
+
+    def test_two_of_a_kind_are_kept_apart(self) -> None:
+        """Two tenants in one process: what one says is never told for the other, nor is it asked with its secret."""
+        if not self.speaks_http:
+            return
+
+        async def work() -> tuple[dict[str, str], list[Asked]]:
+            async with self.at() as (one, _):
+                for ask in self._asks(one).values():
+                    await ask()
+            with self.as_another():
+                async with self.at(Answer(500, "down")) as (other, vendor):
+                    ends = {what: await self._outcome(ask()) for what, ask in self._asks(other).items()}
+                    wrong = {w: "" if isinstance(e, BcpError) else f"the other tenant's: {e}" for w, e in ends.items()}
+                    return wrong, vendor.asked
+
+        wrong, asked = self.run(work())
+        self.all_hold(wrong)
+        mixed = [a for a in asked if shows((a.target, dict(a.headers), a.body.decode("latin-1")))]
+        assert not mixed, f"the second tenant was asked with a secret of the first: {mixed[0].method} {mixed[0].path}"
 
     def _number_wrong(self, person: Contact) -> str:
         """What is wrong with somebody's number; empty: nothing."""
@@ -217,7 +261,7 @@ class DirectorySuite(ConfiguredSuite):
         if not self.speaks_http:
             return
 
-        async def one(what: str, answer: Answer | bytes) -> str:
+        async def one(what: str, answer: Answer | bytes | Fault) -> str:
             async with self.at(answer, after=1) as (d, vendor):
                 try:
                     found = await self._asks(d)[what]()
@@ -227,8 +271,8 @@ class DirectorySuite(ConfiguredSuite):
                 return f"{count} given, and the second answer was none" if len(vendor.asked) > 1 else ""
 
         async def work() -> dict[str, str]:
-            broken = {
-                "503": Answer(503, "x"),
+            broken: dict[str, Answer | bytes | Fault] = {
+                "500, with people": lambda asked: replace(self.respond(asked), status=500),
                 "html": WRONG_ANSWERS["html"],
                 "nothing": WRONG_ANSWERS["an empty object"],
             }
@@ -300,6 +344,14 @@ class DirectorySuite(ConfiguredSuite):
 
     def test_a_secret_shows_nowhere(self) -> None:
         """Not in the directory, its settings, or its errors."""
-        directory = self.make()
-        self.hides(directory, vars(directory), self.model())
-        self.run(directory.close())
+
+        async def work() -> None:
+            async with self.at() as (d, vendor):
+                for _ in range(1 + self.speaks_http):
+                    for ask in self._asks(d).values():
+                        found = await self._outcome(ask())
+                        self.hides(found, getattr(found, "hint", ""))
+                    vendor.fault = lambda asked: Answer(500, "x")
+                self.hides(d, insides(d), self.model())
+
+        self.run(work())

@@ -39,6 +39,7 @@ from bcp.testing.dns_leaks import DnsLeaks
 from bcp.testing.dns_races import LOOKS, DnsRaces
 from bcp.testing.dns_stage import mx
 from bcp.testing.halts import Halting, folders
+from bcp.testing.shape import insides
 from bcp.testing.vendor import work_left_behind
 
 METHODS = ("warm", "read", "swap", "progress", "prove", "close")
@@ -46,10 +47,10 @@ METHODS = ("warm", "read", "swap", "progress", "prove", "close")
 
 def _method_wrong(writer: object, name: str) -> str:
     """What is wrong with a method; empty: nothing."""
-    there = getattr(type(writer), name, None)
-    if there is None or there is getattr(Writer, name):
+    there = getattr(writer, name, None)
+    if there is None or getattr(type(writer), name, None) is getattr(Writer, name):
         return "is missing"
-    return "" if inspect.iscoroutinefunction(getattr(writer, name)) else "is no coroutine function"
+    return "" if inspect.iscoroutinefunction(there) else "is no coroutine function"
 
 
 class DnsSuite(DnsRaces, DnsLeaks):
@@ -78,9 +79,11 @@ class DnsSuite(DnsRaces, DnsLeaks):
             proofs = await writer.prove(orders)
             self.right("prove", proofs, Proof, names)
             assert all(isinstance(p.permission, Permission) for p in proofs), "a permission is one of three"
-            sent = await self.send(writer, orders)
+            assert [o.domain for o in orders] == names, f"it changes the orders that it was handed: {orders}"
+            sent = await self.send(writer, list(orders))
             self.right("progress", await writer.progress(sent), Progress, names)
             assert isinstance(await writer.warm(names), Warmth), "warm returns no Warmth"
+            assert names == list(reversed(self.domains)), f"it changes the list that it was handed: {names}"
 
         self.run(work())
 
@@ -88,10 +91,15 @@ class DnsSuite(DnsRaces, DnsLeaks):
         """A run that ends badly closes again."""
 
         async def work() -> None:
-            writer = self.make()
+            await self.reset()
+            writer, names = self.make(), [self.domains[0], self.missing]
+            self.right("read", await writer.read(names), Reading, names)
+            self.right("prove", await writer.prove([self.order(d) for d in names]), Proof, names)
+            await self.send(writer, [await self.fresh(writer, names[0])])
+            self.hides(await writer.warm(names))
             await writer.close()
             await writer.close()
-            self.hides(writer, getattr(writer, "settings", ""), vars(writer) if hasattr(writer, "__dict__") else "")
+            self.hides(writer, insides(writer))
 
         self.run(work())
 

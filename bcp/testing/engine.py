@@ -4,6 +4,7 @@ what was claimed and not settled is in doubt, for ever."""
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,8 @@ class EngineSuite(Suite):
 
     plugin: ClassVar[EnginePlugin]
     """The descriptor that the module calls ``PLUGIN``."""
+    in_files: ClassVar[bool] = True
+    """False: runs are not kept below the path that they are given, but at a server."""
 
     def setup_method(self) -> None:
         """One run that is new."""
@@ -222,6 +225,63 @@ class EngineSuite(Suite):
             assert {"begun", "said"} <= set(kinds), f"not on disk: begun or said; there is only {kinds}"
             assert [e.key for e in record.effects] == ["k"], f"{record.effects}"
             assert record.effects[0].state == "claimed", f"{record.effects[0]}"
+            assert record.effects[0].claimed_at == self.clock.now(), "claimed_at is not by the clock that it was given"
+            one.close()
+
+        self.run(work())
+
+    def test_what_was_answered_outlives_the_process(self) -> None:
+        """Killed in mid-work: what lies in the folder then is all that there is. What it had in memory is gone."""
+        if not self.in_files:
+            return
+        self.new()
+        for n in range(2):
+            self.store.tell(self.path, "approve", f"p{n}", {}, 5.0)
+        copied = self.folder.with_name(self.folder.name + "-killed")
+
+        async def work() -> None:
+            one = self.open()
+            await one.claim("k", "step", {})
+            await one.claim("m", "step", {})
+            await one.settle("m", {"ok": True})
+            await one.consume((await one.unread())[:1], [Draft("approved", "gate")])
+            await one.record("said")
+            shutil.copytree(self.folder, copied)
+            one.close()
+
+        try:
+            self.run(work())
+            left = self.plugin.create().view(copied / self.path.name)
+        except StorageError as error:
+            raise AssertionError(
+                f"what was answered is not on disk, and there is no journal: {error.message}"
+            ) from error
+        finally:
+            shutil.rmtree(copied, ignore_errors=True)
+        states = {e.key: e.state for e in left.effects}
+        assert states == {"k": "claimed", "m": "settled"}, f"k was claimed and m settled, and on disk there is {states}"
+        kinds = [e.kind for e in left.events]
+        assert {"approved", "said"} <= set(kinds), f"approved and said were answered, and on disk there is {kinds}"
+        heard = [s.actor for s in left.unread]
+        assert heard == ["p1"], f"p0 was taken up and p1 was not, and on disk these are not read: {heard}"
+
+    def test_what_it_was_handed_stays_as_it_is(self) -> None:
+        """It changes nothing of it; and what becomes of it afterwards is nothing to the journal."""
+        plan: dict[str, Any] = {"x": [1]}
+        self.store.create(self.path, {"plan": plan})
+        assert plan == {"x": [1]}, f"it changes the plan that it was handed: {plan}"
+
+        async def work() -> None:
+            one = self.open()
+            request, outcome = {"to": ["alice"]}, {"ok": [True]}
+            await one.claim("k", "step", request)
+            await one.settle("k", outcome)
+            assert (request, outcome) == ({"to": ["alice"]}, {"ok": [True]}), f"it changes {request} or {outcome}"
+            request["to"].append("bob")
+            outcome["ok"].append(False)
+            (kept,) = await one.effects()
+            told = (kept.request, kept.outcome)
+            assert told == ({"to": ["alice"]}, {"ok": [True]}), f"it keeps what others may still change: {told}"
             one.close()
 
         self.run(work())
@@ -249,7 +309,8 @@ class EngineSuite(Suite):
 
         async def work() -> None:
             one = self.open()
-            found = await asyncio.gather(*(one.claim(f"k{i % 200}", "step", {"i": i}) for i in range(400)))
+            ways = (one.claim, one.claim_soon)  # by whichever of them
+            found = await asyncio.gather(*(ways[i % 3 == 0](f"k{i % 200}", "step", {"i": i}) for i in range(400)))
             goes = [c.key for c in found if c.state is ClaimState.GO]
             assert sorted(goes) == sorted({f"k{i}" for i in range(200)}), f"{len(goes)} of 200 go"
             await asyncio.gather(*(one.settle(k, {"k": k}) for k in goes))

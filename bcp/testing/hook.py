@@ -13,11 +13,14 @@ from bcp.contracts.hook import Alert, Hook, HookPlugin, Received, Unauthentic
 from bcp.kernel.errors import BcpError, Invalid
 from bcp.kernel.secret import Secret
 from bcp.testing.plugin import ConfiguredSuite
+from bcp.testing.shape import insides
 from bcp.testing.suite import SECRET
 
 NOW = 1_800_000_000.0
 KEY = f"{SECRET}-key"
 LONG = 2_000
+LATER_S = 90.0
+"""After so long a sender that was not heard says the same again."""
 
 HOSTILE_JSON: tuple[Any, ...] = (
     None, True, False, 0, -1, 1e308, "", "x", "\0", "\ud800", "\x1b[2J", [], [[]], [None], [[[[[[]]]]]], {}, {"": None},
@@ -106,11 +109,13 @@ class HookSuite(ConfiguredSuite):
 
         return self.run(work())
 
-    def alerts(self, body: Any, event: int = 1) -> list[Alert]:
-        """What a new hook reads from it."""
+    def alerts(self, body: Any, event: int = 1, later: float = 0.0) -> list[Alert]:
+        """What a new hook reads from it, so many seconds later."""
         raw = json.dumps(body).encode()
-        found = self.make().alerts(json.loads(raw), self.received(raw, event=event))
+        given = json.loads(raw)
+        found = self.make().alerts(given, self.received(raw, sent=later, came=later, event=event))
         assert isinstance(found, list), f"no list of alerts, but {found!r:.80}"
+        assert given == json.loads(raw), "it changes the body that it was handed, which others read, too"
         return found
 
     # -- promises ----------------------------------------------------------------------------------------------------
@@ -182,9 +187,18 @@ class HookSuite(ConfiguredSuite):
         if not lists:
             return
         raw = json.dumps(self.body(firing=True)).encode()
-        hook = self.plugin.create("h", given.model_copy(update={"auth": given.auth.model_copy(update=lists)}))
-        hook.key_store = self.folder
+        hook = self._with_secrets(given, lists)
         assert self.believes(self.received(raw), hook), f"the second secret of {' and '.join(lists)} is not believed"
+        if given.auth.basic is given.auth.jwt is given.auth.proxy is None:
+            other = self._with_secrets(given, {n: [older] for n in lists})
+            assert not self.believes(self.received(raw), other), "it believes whoever knows the secret of another hook"
+
+    def _with_secrets(self, given: Any, lists: Mapping[str, list[Secret]]) -> Hook[Any]:
+        """A hook of these settings that has these secrets."""
+        auth = given.auth.model_copy(update=lists)
+        hook = self.plugin.create("h", given.model_copy(update={"auth": auth}))
+        hook.key_store = self.folder
+        return hook
 
     def test_a_body_is_an_outage_that_begins_and_ends(self) -> None:
         """It fires and is over, under one name of the outage; another outage has another one."""
@@ -200,7 +214,7 @@ class HookSuite(ConfiguredSuite):
 
     def test_identities_are_stable(self) -> None:
         """A repeat has the same identity, whoever reads it and whenever; the end has another than the beginning."""
-        one, two = self.alerts(self.body(firing=True)), self.alerts(self.body(firing=True))
+        one, two = self.alerts(self.body(firing=True)), self.alerts(self.body(firing=True), later=LATER_S)
         assert [a.identity for a in one] == [a.identity for a in two], "a repeat has another identity"
         assert one == two, "a repeat says something else"
         assert one, "a body that was read before says nothing any more: whether it is a repeat is ours to say"
@@ -254,7 +268,7 @@ class HookSuite(ConfiguredSuite):
     def test_a_secret_shows_nowhere(self) -> None:
         """Not in the hook, its settings, or what it refuses."""
         hook = self.make()
-        self.hides(hook, vars(hook), hook.settings)
+        self.hides(hook, insides(hook), hook.settings)
         for body in HOSTILE_JSON:
             try:
                 hook.alerts(body, self.received(b"{}"))

@@ -12,7 +12,7 @@ from bcp.contracts.probe import PLANES, Probe, ProbePlugin, Result, Role, Signal
 from bcp.testing.clock import FakeClock
 from bcp.testing.leaks import left_by
 from bcp.testing.plugin import ConfiguredSuite
-from bcp.testing.shape import mistyped
+from bcp.testing.shape import insides, mistyped
 from bcp.testing.suite import SECRET
 from bcp.testing.vendor import WRONG_ANSWERS, Answer
 
@@ -313,7 +313,7 @@ class ProbeSuite(ConfiguredSuite):
         async def work() -> None:
             for service in (self.well if self.connects else silent, says(b"599 no\r\n"), says()):
                 async with self.at(service) as probe:
-                    self.hides(probe, vars(probe), probe.settings, await probe.look())
+                    self.hides(probe, insides(probe), probe.settings, await probe.look())
 
         self.run(work())
 

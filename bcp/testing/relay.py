@@ -13,7 +13,7 @@ from bcp.contracts.relay import MailFate, QueuedMail, Relay, RelayPlugin, RelayP
 from bcp.kernel.errors import BcpError, Permanent
 from bcp.testing.leaks import left_by
 from bcp.testing.plugin import ConfiguredSuite
-from bcp.testing.shape import awaited, lacking, mistyped
+from bcp.testing.shape import awaited, insides, lacking, mistyped
 
 FINAL = frozenset({"sent", "bounced", "expired"})
 SLACK_S = 3.0
@@ -198,7 +198,9 @@ class RelaySuite(ConfiguredSuite):
         self.hold([held_back])
         self.end([f for f in rows if f.queue_id != held_back.queue_id])
         asked = [m.queue_id for m in mails if m.queue_id != mails[3].queue_id] + ["4QUNKNOWNZ"]
-        found = self.run(self.outcome(self.make().fates(asked)))
+        given = list(asked)
+        found = self.run(self.outcome(self.make().fates(given)))
+        assert given == asked, "it changes the list of queue ids that it was handed"
         self._typed(found, MailFate)
         twice = [k for k, n in Counter((f.queue_id, f.recipient) for f in found).items() if n > 1]
         assert not twice, f"told twice: {twice[:3]}"
@@ -232,10 +234,12 @@ class RelaySuite(ConfiguredSuite):
         if not self.tells_fates:
             return
         self.hold([])
-        self.end([MailFate("4QAAAAAAZ", "a@corp.test", "bounced", "5.1.1")])
-        self.end([MailFate("4QAAAAAAZ", "a@corp.test", "sent", "250 ok")])
-        found = self.run(self.make().fates(["4QAAAAAAZ"]))
-        assert [(f.recipient, f.status) for f in found] == [("a@corp.test", "sent")], f"{found}"
+        relay = self.make()
+        for status, detail in (("bounced", "5.1.1"), ("sent", "250 ok")):
+            self.end([MailFate("4QAAAAAAZ", "a@corp.test", status, detail)])
+            found = self.run(relay.fates(["4QAAAAAAZ"]))
+            told = [(f.recipient, f.status) for f in found]
+            assert told == [("a@corp.test", status)], f"its last end is {status}, and it says {found}"
 
     def test_draining_twice_does_no_harm(self) -> None:
         """It answers in words, or with an error of the tree; what it holds is still counted once."""
@@ -243,10 +247,13 @@ class RelaySuite(ConfiguredSuite):
         if self.counts:
             self.hold(self.mails(3))
 
+        domains = ["corp.test", "other.test"]
+
         async def work() -> list[Any]:
-            return [await self.outcome(relay.drain(["corp.test", "other.test"])) for _ in range(2)]
+            return [await self.outcome(relay.drain(domains)) for _ in range(2)]
 
         drained = self.run(work())
+        assert domains == ["corp.test", "other.test"], f"it changes the list of domains that it was handed: {domains}"
         if self.counts:
             held, wanted = self.run(self.outcome(relay.queue())), [m.queue_id for m in self.mails(3)]
             assert isinstance(held, list), f"after it was drained its queue cannot be read: {held!r}"
@@ -285,8 +292,16 @@ class RelaySuite(ConfiguredSuite):
     def test_a_secret_shows_nowhere(self) -> None:
         """Not in the relay, its settings, or its errors."""
         relay = self.make()
-        self.hides(relay, vars(relay), self.model())
+        self.hides(relay, insides(relay), self.model())
         if self.counts:
             self.garble(GARBAGE["html"])
-            found = self.run(self.outcome(relay.queue()))
-            self.hides(found, getattr(found, "hint", ""))
+            self._told(relay.queue())
+            self.hold(self.mails(1))
+            self._told(relay.queue())
+        if self.tells_fates:
+            self._told(relay.fates(["4Q000000Z"]))
+
+    def _told(self, work: Awaitable[Any]) -> None:
+        """It shows no secret in what it says."""
+        found = self.run(self.outcome(work))
+        self.hides(found, getattr(found, "hint", ""))

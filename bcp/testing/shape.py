@@ -27,6 +27,13 @@ def _wrong(contract: type[Any], thing: object, name: str) -> str:
     return "" if callable(there) else f"cannot be called: it is {there!r}"
 
 
+def insides(thing: object) -> dict[str, Any]:
+    """What it keeps, whether its class has slots or not."""
+    named = [getattr(c, "__slots__", ()) for c in type(thing).__mro__]
+    slots = [s for some in named for s in ((some,) if isinstance(some, str) else some)]
+    return {s: getattr(thing, s) for s in slots if hasattr(thing, s)} | getattr(thing, "__dict__", {})
+
+
 def checks_wrong(found: object) -> str:
     """What is wrong with the lines of a check; empty: nothing."""
     if not isinstance(found, list) or not found:

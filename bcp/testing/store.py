@@ -81,6 +81,31 @@ class StoreSuite(LeaseSuite):
         kinds = {r: [e.kind for e in self.again(state).runs.view(r).events] for r in ("run-1", "run-2")}
         assert "said" in kinds["run-1"] and "said" not in kinds["run-2"], f"events: {kinds}"
 
+    def test_two_organisations_are_kept_apart(self, tmp_path: Path) -> None:
+        """On one machine, in one process: the same ids and targets in both, and nothing of one is seen in the other."""
+        folders = tmp_path / "one", tmp_path / "two"
+        for folder in folders:
+            folder.mkdir()
+        one, two = map(self.make, folders)
+        self.lease(one, "run-1", ["mx:a.test"])
+        add(one, "run-1", plan("a.test"), STARTED)
+        one.plans.write("plan-1", {"checksum": "c"})
+        one.plans.mark_used("c", "run-1", 1.0)
+        one.audit.anchor(Anchor("run-1", "a" * 64, "begun", 1.5, 3))
+        seen = {
+            "runs": two.runs.ids(),
+            "cards": two.runs.cards(RunQuery()),
+            "leases": two.leases.holders(),
+            "plans": two.plans.listed(),
+            "a used plan": two.plans.used_by("c"),
+            "anchors": dict(two.audit.read().anchors),
+        }
+        mixed = {what: found for what, found in seen.items() if found}
+        assert not mixed, f"the second organisation has done nothing, and is told of the first one's: {mixed}"
+        self.lease(two, "run-1", ["mx:a.test"])
+        add(two, "run-1", plan("a.test"), STARTED, DONE)
+        assert one.runs.card("run-1").status == "running", "a run of the second organisation changed the first one's"
+
     def test_what_people_look_at_has_the_events_and_pages_of_the_plan(self, tmp_path: Path) -> None:
         """``brief`` tells what happened; a page of changes says how many there are altogether."""
         state = self.make(tmp_path)

@@ -39,13 +39,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future, wait
 from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from bcp.kernel.units import parse_duration
+from bcp.testing.stuck import LOOK_S, Stuck
 
 BEAT_S = 0.05
 INSTALLED = ("site-packages", "dist-packages")
@@ -179,6 +179,7 @@ class Suite(Spoken):
         """Before each test. Call ``super().setup_method()`` when you override it."""
         self._folder = tempfile.TemporaryDirectory(prefix="bcp-suite-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
+        self.whose = SECRET
 
     def teardown_method(self) -> None:
         """After each test."""
@@ -189,8 +190,19 @@ class Suite(Spoken):
         path = self.folder / name
         if not path.exists():
             path.touch(mode=0o600)
-            path.write_text(value or f"{SECRET}-{name}", encoding="utf-8")
+            path.write_text((value or f"{SECRET}-{name}").replace(SECRET, self.whose), encoding="utf-8")
         return f"file:{path}"
+
+    @contextlib.contextmanager
+    def as_another(self) -> Iterator[None]:
+        """Meanwhile ``secret`` and ``folder`` are somebody else's: another organisation in the same process."""
+        mine = self.folder, self.whose
+        self.folder, self.whose = self.folder / "another", OTHERS
+        self.folder.mkdir(exist_ok=True)
+        try:
+            yield
+        finally:
+            self.folder, self.whose = mine
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it to its end, or fail: what hangs is a broken promise."""
@@ -217,16 +229,22 @@ class Suite(Spoken):
                 found.set_exception(error)
 
         # A thread of its own: what holds the event loop, or goes on when it is cancelled, cannot be ended from within.
-        threading.Thread(target=contextvars.copy_context().run, args=(go,), daemon=True).start()
-        try:
-            return found.result(seconds + self.grace * self.patience())
-        except FutureTimeout:
-            if found.done():
-                raise  # its own
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(go,), daemon=True)
+        thread.start()
+        stuck, end = Stuck(thread), time.monotonic() + seconds + self.grace * self.patience()
+        while not wait([found], LOOK_S).done:
+            stuck.look()
+            if time.monotonic() > end:
+                raise AssertionError(
+                    f"it did not end within {seconds:g} s, and not when it was cancelled either: it holds the event "
+                    "loop (a call that blocks), or swallows CancelledError"
+                )
+        result = found.result()
+        if stuck.where:
             raise AssertionError(
-                f"it did not end within {seconds:g} s, and not when it was cancelled either: it holds the event "
-                "loop (a call that blocks), or swallows CancelledError"
-            ) from None
+                f"it holds the event loop at {stuck.where} (a call that blocks): nobody else has a turn"
+            )
+        return result
 
     def all_hold(self, found: Mapping[str, str]) -> None:
         """Fail with every case that has something to say; an empty text means that the case held."""
@@ -241,8 +259,13 @@ class Suite(Spoken):
         What is printed or logged while a promise is tried is looked through after each of them.
         """
         for text in texts:
-            if any(form in said for said in _read(text) for form in FORMS):
+            if shows(text):
                 raise AssertionError(f"a secret shows: {text!r}")
+
+
+def shows(text: object) -> bool:
+    """Is a piece of a secret of ours in it, in whatever form?"""
+    return any(form in said for said in _read(text) for form in FORMS)
 
 
 def _read(text: object) -> set[str]:
@@ -282,6 +305,8 @@ def busy() -> float:
 
 SECRET = "s3cret-never-shown"  # noqa: S105 - the whole point is that everybody may know it
 """Part of every secret of a suite."""
+OTHERS = "0f-an0ther-house"
+"""Part of every secret of the other organisation."""
 PIECE = 8
 """So many characters of a secret in a row are too many: *only its beginning* opens doors, too."""
 

@@ -17,8 +17,8 @@ from bcp.kernel.errors import InDoubt
 from bcp.kernel.secret import Secret
 from bcp.plugins.vendors.tickets import NEWEST, TicketChannel, TicketSettings, rows, text_in
 
-COMMENTS = 50
-"""Newest comments of an issue that are read."""
+COMMENTS, PAGES = 100, 10
+"""Comments of an issue on a page, and so many pages are read at most."""
 
 
 class JiraSettings(TicketSettings):
@@ -69,18 +69,27 @@ class Jira(TicketChannel[JiraSettings]):
         return self._made
 
     async def written(self) -> list[tuple[str, str]]:
-        """Descriptions, and the newest comments."""
+        """Descriptions, and the comments."""
         s, out = self.settings, []
         jql = f'project = "{s.project}" AND labels = "{s.mark}" ORDER BY created DESC'
         asked = {"jql": jql, "fields": "description", "maxResults": str(NEWEST)}
         for row in rows(await self.ask(f"{self._api}/search/jql", asked), "issues"):
             key, fields = text_in(row, "key"), row.get("fields")
             texts = [text_in(fields if isinstance(fields, dict) else {}, "description")]
-            newest = {"orderBy": "-created", "maxResults": str(COMMENTS)}
-            for said in rows(await self.ask(f"{self._api}/issue/{quote(key, safe='')}/comment", newest), "comments"):
-                texts.append(text_in(said, "body"))
+            texts += await self._comments(key)
             out.append((key, "\n".join(texts)))
         return out
+
+    async def _comments(self, key: str) -> list[str]:
+        """All of them, page by page. Raises ``InDoubt`` where there is no end of them."""
+        out: list[str] = []
+        for page in range(PAGES):
+            asked = {"orderBy": "-created", "maxResults": str(COMMENTS), "startAt": str(page * COMMENTS)}
+            found = rows(await self.ask(f"{self._api}/issue/{quote(key, safe='')}/comment", asked), "comments")
+            out += [text_in(said, "body") for said in found]
+            if len(found) < COMMENTS:
+                return out
+        raise InDoubt(f"{key} has more comments than are read", hint="Look in Jira, then `bcp settle`.")
 
     async def make(self, title: str, text: str) -> str:
         """A new issue."""

@@ -12,6 +12,7 @@ from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import Invalid
 from bcp.plugins.vendors.twilio import check_account, translate
 from bcp.plugins.vendors.twilio_channel import (
+    LISTED,
     TwilioAccount,
     TwilioChannel,
     all_pages,
@@ -86,7 +87,7 @@ class TwilioSms(TwilioChannel[TwilioSmsSettings]):
     async def find(self, delivery: Delivery) -> Receipt | None:
         """Look for this text among those to this number since the claim (2 s allowed for clocks and rounding)."""
         with questions():
-            found = await self._twilio.open().messages.list_async(to=delivery.address, limit=50)
+            found = await self._twilio.open().messages.list_async(to=delivery.address, limit=LISTED)
             rows = list(found)
         return text_among(rows, delivery)
 

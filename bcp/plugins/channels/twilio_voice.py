@@ -13,6 +13,7 @@ from bcp.contracts.plugin import Duration
 from bcp.kernel.errors import Permanent
 from bcp.plugins.vendors.twilio import check_account
 from bcp.plugins.vendors.twilio_channel import (
+    LISTED,
     TwilioAccount,
     TwilioChannel,
     day_of,
@@ -93,7 +94,7 @@ class TwilioVoice(TwilioChannel[TwilioVoiceSettings]):
         """A call to this number, made since the claim (2 s allowed for clocks and rounding), that is no other
         delivery's: two steps may call the same person within a minute, and the list does not show what was said."""
         with questions():
-            found = await self._twilio.open().calls.list_async(to=delivery.address, limit=20)
+            found = await self._twilio.open().calls.list_async(to=delivery.address, limit=LISTED)
             receipt = made_since(found, delivery, lambda call: self._free(str(call.sid), delivery))
         return self._mine(receipt, delivery) if receipt is not None else None
 

@@ -10,7 +10,15 @@ from pydantic import Field
 
 from bcp.contracts.channel import ChannelPlugin, Check, Delivery, Receipt
 from bcp.plugins.vendors.twilio import check_account
-from bcp.plugins.vendors.twilio_channel import TwilioAccount, TwilioChannel, questions, receipt_of, refusals, text_among
+from bcp.plugins.vendors.twilio_channel import (
+    LISTED,
+    TwilioAccount,
+    TwilioChannel,
+    questions,
+    receipt_of,
+    refusals,
+    text_among,
+)
 
 RATE = 80.0
 """Messages a second of one WhatsApp sender (twilio.com, WhatsApp)."""
@@ -56,7 +64,7 @@ class TwilioWhatsapp(TwilioChannel[TwilioWhatsappSettings]):
     async def find(self, delivery: Delivery) -> Receipt | None:
         """A message to this number that holds this text, made since the claim (2 s allowed for clocks and rounding)."""
         with questions():
-            found = await self._twilio.open().messages.list_async(to=f"whatsapp:{delivery.address}", limit=50)
+            found = await self._twilio.open().messages.list_async(to=f"whatsapp:{delivery.address}", limit=LISTED)
             rows = list(found)
         return text_among(rows, delivery)
 

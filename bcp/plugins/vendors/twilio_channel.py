@@ -4,7 +4,7 @@ and the look at its lists."""
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
@@ -120,7 +120,7 @@ def text_among(rows: Iterable[Any], delivery: Delivery) -> Receipt | None:
     Raises:
         InDoubt: a text was made that may be this one.
     """
-    wanted, doubtful = _words(delivery.message.body), 0
+    wanted, doubtful, rows = _words(delivery.message.body), 0, list(rows)
     for row in rows:
         made, direction = row.date_created, str(row.direction or "")
         if direction == "inbound" or (made is not None and made.timestamp() < delivery.since - CLOCKS_S):
@@ -134,7 +134,26 @@ def text_among(rows: Iterable[Any], delivery: Delivery) -> Receipt | None:
             f"Twilio lists {plural(doubtful, 'text')} to this number since then, with other or hidden words",
             hint="Look in Twilio's console, then `bcp settle`.",
         )
+    _reaches_back(rows, delivery)
     return None
+
+
+LISTED = 50
+"""So many rows of a list, the newest, are looked through."""
+
+
+def _reaches_back(rows: Sequence[Any], delivery: Delivery) -> None:
+    """Nothing, where the rows reach back to the claim.
+
+    Raises:
+        InDoubt: they end before it: what was made then stands behind their end.
+    """
+    made = [None if r.date_created is None else r.date_created.timestamp() for r in rows]
+    if len(made) >= LISTED and not any(m is not None and m < delivery.since - CLOCKS_S for m in made):
+        raise InDoubt(
+            f"the last {len(made)} to this number are all newer than this one, and Twilio lists no more of them",
+            hint="Look in Twilio's console, then `bcp settle`.",
+        )
 
 
 MOST_PAGES = 20
@@ -191,9 +210,15 @@ def _words(text: str) -> str:
 
 
 def made_since(found: Iterable[Any], delivery: Delivery, fits: Callable[[Any], bool]) -> Receipt | None:
-    """The first of Twilio's rows that fits and was made since the claim."""
-    for row in found:
+    """The first of Twilio's rows that fits and was made since the claim; ``None`` when provably none is.
+
+    Raises:
+        InDoubt: the rows do not reach back to the claim.
+    """
+    rows = list(found)
+    for row in rows:
         made = row.date_created
         if fits(row) and (made is None or made.timestamp() >= delivery.since - CLOCKS_S):
             return Receipt(str(row.sid), f"found: {row.status}")
+    _reaches_back(rows, delivery)
     return None

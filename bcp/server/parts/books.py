@@ -7,11 +7,12 @@ from typing import Any
 
 from bcp.engine.runner import nodes_of
 from bcp.engine.store import RunView
-from bcp.incident.patience import PASSING, together
+from bcp.incident.patience import PASSING
 from bcp.kernel.errors import Refused
 from bcp.pages.words import words
 from bcp.pages.words.said import Said, said
 from bcp.pages.words.said import reason as reason_of
+from bcp.plan.alike import together
 from bcp.plan.model import Plan
 from bcp.playbook.load import Loaded, loads
 from bcp.wiring import App

@@ -160,7 +160,7 @@ def test_the_directory_is_asked_for_changes_from_the_second_time_on(house, provi
     )
     contacts.sync(out=out)
     first = said()
-    assert first["people"] == 3 and len(first["warnings"]) == 1
+    assert first["people"] == 3 and len(first["warnings"]) == 1 and first["source"] == "directory graph"
     assert "bob (Bob): the phone number" in first["warnings"][0]
     contacts.sync(out=out)
     second = said()

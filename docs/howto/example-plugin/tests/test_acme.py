@@ -120,6 +120,7 @@ class TestBook(DirectorySuite):
 
     plugin = book.PLUGIN
     speaks_http = tells_changes = tells_mail = False
+    many = 1201
     people = ("Alice", "Bob", "Carol")
     groups = {"oncall": "night", "board": "board"}
     in_groups = {"oncall": ("Bob", "Carol"), "board": ("Alice",)}

@@ -71,7 +71,9 @@ class Desk:
         if asked.path.endswith("/comment") and asked.method == "GET":
             texts = {**self.open, **self.closed}[parts[-2]][1:]
             assert asked.fields["orderBy"] == "-created"
-            return Answer(200, {"comments": [{"id": "9", "body": t} for t in texts[::-1]], "total": len(texts)})
+            first, most = int(asked.fields.get("startAt", "0")), int(asked.fields["maxResults"])
+            page = [{"id": "9", "body": t} for t in texts[::-1][first : first + most]]
+            return Answer(200, {"comments": page, "total": len(texts)})
         if asked.path.endswith("/search/jql"):
             assert (
                 'labels = "bcp-continuity"' in asked.fields["jql"] and "statusCategory != Done" in asked.fields["jql"]
@@ -253,6 +255,20 @@ def test_a_lost_answer_is_looked_up_by_our_own_tag(kind, phase, before, tmp_path
     desk = lost(kind, tmp_path, phase, work, before=before)
     ((_, texts),) = desk.open.items()
     assert [t.splitlines()[0] for t in texts] == [*(["Before"] if before else []), "News", "More"]
+
+
+def test_a_note_is_found_behind_many_later_ones(tmp_path) -> None:
+    """A ticket of a long outage has hundreds of comments; one that has no end is in doubt."""
+
+    async def work(two, desk: Desk) -> None:
+        (texts,) = desk.open.values()
+        texts += [f"a person says {n}" for n in range(130)]
+        assert (await two.find(said("News", "update"))).detail == "found"
+        texts += ["and more"] * 1_000
+        with pytest.raises(InDoubt, match="more comments than are read"):
+            await two.find(said("News", "update"))
+
+    lost("jira", tmp_path, "update", work, before=True)
 
 
 @KINDS

@@ -9,7 +9,7 @@ import pytest
 
 from bcp.contracts.channel import Delivery, Message
 from bcp.kernel.errors import InDoubt
-from bcp.plugins.vendors.twilio_channel import inbound_among, text_among
+from bcp.plugins.vendors.twilio_channel import LISTED, inbound_among, made_since, text_among
 
 AT = 1_800_000_000.0
 BODY = "Corp IT: Mail from outside is late. Mail is safe. Next news 14:30 UTC."
@@ -101,3 +101,13 @@ def test_a_row_that_lacks_something_is_left_for_the_next_look(fields) -> None:
 def test_no_texts_are_no_texts() -> None:
     """And a picture without words is one."""
     assert inbound_among([]) == [] and inbound_among([inbound(body="")])[0].text == ""
+
+
+@pytest.mark.parametrize("look", [text_among, lambda rows, d: made_since(rows, d, lambda row: row.sid == "mine")])
+def test_what_stands_behind_the_end_of_a_list_is_in_doubt(look) -> None:
+    """The newest rows are listed: where all of them are newer than the claim, ours may stand behind them."""
+    later = [row("Your parcel arrives", AT + 600 - n) for n in range(LISTED)]
+    with pytest.raises(InDoubt):
+        look(later, WANTED)
+    assert look([*later[:-1], row("before", AT - 60)], WANTED) is None
+    assert look(later[:-1], WANTED) is None
