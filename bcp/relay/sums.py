@@ -210,6 +210,8 @@ def _warnings(
             said.append(f"{s.relay}: its agent has not read the log since {iso(s.read)}")
         if s.problem:
             said.append(f"{s.relay}: its agent cannot read: {s.problem}")
+        if s.doubt:
+            said.append(f"{s.relay}: {s.doubt}")
         if abs(s.skew) >= SKEWED_S:
             said.append(f"{s.relay}: its clock is {s.skew:+.0f} s off ours; times here are by its clock")
         if s.counted:
