@@ -158,7 +158,9 @@ class Controller:
         """Forecast from the last look."""
         if self._seconds_left is None:
             left = [m for m in self.waiting if self._open(m)]
-            self._seconds_left = forecast(left, self.shape, rate=self.rate, ceiling=self.ceiling).seconds
+            rate, seen = self.rate, self._pace.seen
+            top = min(self.ceiling, seen) if self.ceiling and seen else self.ceiling or seen
+            self._seconds_left = forecast(left, self.shape, rate=min(rate, seen or rate), ceiling=top).seconds
         return self._seconds_left
 
     # -- what is seen ------------------------------------------------------------------------------------------------
@@ -166,6 +168,7 @@ class Controller:
     def see(self, mails: Iterable[QueuedMail], looked_at: float, now: float, unheard: Iterable[str] = ()) -> None:
         """A look at the relay's queue that began at ``looked_at``. ``unheard``: hosts that did not answer."""
         there, silent = {m.queue_id: m for m in mails}, tuple(f"@{host}" for host in unheard)
+        were = {m.queue_id: len(m.recipients) for m in self.waiting}
         for mail in [m for m in self.waiting if m.queue_id not in there]:
             if silent and mail.queue_id.endswith(silent):  # with a host that is dead: neither gone nor to be released
                 self.away.pop(mail.queue_id, None)
@@ -176,7 +179,7 @@ class Controller:
             self._returned(there[ident])
         for ident, released in list(self.away.items()):
             if (mail_now := there.get(ident)) is not None and _tried(mail_now, released, looked_at):
-                self._back(mail_now, now)
+                self._back(mail_now, now, partly=len(mail_now.recipients) < were.get(ident, 0))
         self.waiting = order(there.values(), self.shape.important)
         self.empty_looks = 0 if self.waiting else self.empty_looks + 1
         self._choose_canaries(now)
@@ -229,8 +232,9 @@ class Controller:
             self.away[mail.queue_id] = was.released
             self._pace.window.gone = max(0, self._pace.window.gone - 1)
 
-    def _back(self, mail: QueuedMail, now: float) -> None:
-        """It was tried, and is still there."""
+    def _back(self, mail: QueuedMail, now: float, *, partly: bool) -> None:
+        """It was tried, and is still there. ``partly``: some of its recipients have it (4.5.3, too many of them at a
+        time): the rest goes at once."""
         del self.away[mail.queue_id]
         said = read(mail.reason)
         if mail.queue == ON_HOLD:
@@ -241,6 +245,9 @@ class Controller:
             return
         if said.told is Told.REFUSED:
             self._refuse(mail, now)
+            return
+        if partly and said.told is Told.TROUBLE:
+            self._pace.window.gone += 1
             return
         self._held[mail.queue_id] = now + (said.rest_s or self.shape.step)
         if mail.queue_id in self._canaries:

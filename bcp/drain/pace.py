@@ -69,6 +69,9 @@ class Pace:
     rate: float = field(init=False)
     ceiling: float = 0.0
     """The most that Exchange was found to take; 0: not known."""
+    seen: float = 0.0
+    """What went in the last step, where that is far less than the rate: Exchange answers slowly, or the relay is busy.
+    0: it keeps up."""
     _calm: int = 0
     _more: float = MORE
     _takes: list[float] = field(default_factory=list)
@@ -92,6 +95,7 @@ class Pace:
             return False
         self.window, before = Window(now), self.rate
         driven = window.tried >= DRIVEN * self.rate * length
+        self.seen = 0.0 if driven else window.gone / length
         if self._dry_since is not None or not window.gone:
             self._dry(window)
         elif (share := window.share()) > ILL:
