@@ -118,6 +118,7 @@ class Agent:
         self.lives.recall(m for m in map(_mail, self.store.newest(NEAR)) if m)
         self.listener = Listener(Reader(dating, self.options.names), self.lives)
         self.listener.counted.update(json.loads(self.store.get("counted") or "{}"))
+        self.listener.sample = self.store.get("sample")
         self.listener.export.stands_at(self.store.get("export"))
         self.close()
         self.source = self._make(self.place, self.say)
