@@ -173,7 +173,9 @@ def _recipients(told: MachineFacts) -> Iterator[Drift]:
     for one in told.odd_recipients:
         wanted, there = ("", "there") if one.startswith("+") else ("there", "")
         yield Drift("etc/postfix/bcp_recipients.db", one[1:], wanted, there)
-    if not told.odd_recipients and told.list_says is not None and told.list_says != told.list_count:
+    if told.list_signed is False:
+        yield Drift("etc/postfix/bcp_recipients", "", "as it was signed", "changed by hand")
+    elif not told.odd_recipients and told.list_says is not None and told.list_says != told.list_count:
         yield Drift("etc/postfix/bcp_recipients", "count", str(told.list_count), f"{told.list_says:.0f}")
 
 

@@ -56,6 +56,8 @@ class MachineFacts:
     """Services that do not start with the machine, each with why: ``postfix is masked``."""
     loose: tuple[str, ...] = ()
     """Private keys that others than root can read, by their names in ``/etc/bcp-relay``."""
+    list_signed: bool | None = None
+    """Is its list as our key signed it? ``None``: it came before signatures were kept there."""
     odd_recipients: tuple[str, ...] = ()
     """Some of those whom Postfix finds and the list does not name (``+``), or the other way round (``-``)."""
 
@@ -97,7 +99,7 @@ def facts_in(text: str) -> MachineFacts:
     if not isinstance(raw, dict) or not _sound(raw):
         raise _nonsense(text)
     hops = {str(h["hop"]): str(h.get("says", "")) for h in raw.get("hops", []) if isinstance(h, dict) and "hop" in h}
-    synchronised, firewall = raw.get("clock_synchronised"), raw.get("firewall")
+    synchronised, firewall, signed = (raw.get(k) for k in ("clock_synchronised", "firewall", "list_signed"))
     number = {k: int(raw[k]) for k in _NUMBERS}
     maybe = {k: None if raw.get(k) is None else float(raw[k]) for k in _MAYBE}
     return MachineFacts(
@@ -122,6 +124,7 @@ def facts_in(text: str) -> MachineFacts:
         maybe["list_says"],
         tuple(one_line(str(u), 60) for u in raw.get("units_off") or []),
         tuple(one_line(str(u), 60) for u in raw.get("loose") or []),
+        signed if isinstance(signed, bool) else None,
         tuple(one_line(str(a), 200) for a in raw.get("odd_recipients") or []),
     )
 
@@ -218,6 +221,9 @@ def _list(f: MachineFacts, machine: RelayMachine) -> Check:
         return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
     if f.list_says is not None and f.list_says != f.list_count:
         text = f"{who} knows {f.list_count} recipients, and its list says {f.list_says:.0f}: somebody changed it there"
+        return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
+    if f.list_signed is False:
+        text = f"the list of recipients on {who} is not as it was signed: changed by hand"
         return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
     if f.odd_recipients:  # as many as before: one for another
         text = f"Postfix on {who} looks up others than its list names ({', '.join(f.odd_recipients)}): changed by hand"

@@ -83,6 +83,12 @@ def test_check_names_what_differs_by_file_and_setting(relay) -> None:
     }
     drop_in.unlink()
     relay.bcp("relay", "recipients", "sync")
+    held = relay.machine.root / "etc/postfix/bcp_recipients"
+    held.write_text(held.read_text().replace("bob@", "eve@"))
+    relay.machine.do("postmap", "hash:/etc/postfix/bcp_recipients")
+    found = relay.bcp("relay", "kit", "--check", code=1)["differences"]
+    assert ("/etc/postfix/bcp_recipients", "as it was signed") in {(d["file"], d["wanted"]) for d in found}
+    relay.bcp("relay", "recipients", "sync", "--accept-drop")
     assert "/etc/postfix" in relay.install("--no-certificate").stdout
     relay.machine.do("nft", "add", "rule", "inet", "bcp_relay", "input", "accept")
     (found,) = relay.bcp("relay", "kit", "--check", code=1)["differences"]

@@ -299,6 +299,11 @@ def test_what_does_not_start_with_the_machine_is_a_difference(tmp_path) -> None:
     (tmp_path / "r1.test/facts").write_text(json.dumps({**FACTS, "list_count": 7, "list_says": 8}))
     (found,) = asyncio.run(relay_kit.check_kit(site.app()))
     assert [str(d) for d in found.drifts] == ["/etc/postfix/bcp_recipients: count: is 8, should be 7"]
+    (tmp_path / "r1.test/facts").write_text(json.dumps({**FACTS, "list_signed": False}))
+    (found,) = asyncio.run(relay_kit.check_kit(site.app()))
+    assert [str(d) for d in found.drifts] == [
+        "/etc/postfix/bcp_recipients: is changed by hand, should be as it was signed"
+    ]
     (tmp_path / "r1.test/facts").write_text(json.dumps(FACTS))
     (tmp_path / "r1.test/root/usr/local/sbin/bcp-relay").chmod(0o777)
     for looked in (relay_kit.check_kit(site.app()), relay_kit.check_kit(site.app(), root=tmp_path / "r1.test/root")):

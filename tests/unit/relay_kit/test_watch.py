@@ -55,6 +55,8 @@ def test_a_relay_that_is_well_is_well_in_everything() -> None:
         ("relay-list-age", {"list_made": None}, "fail"),
         ("relay-list-age", {"list_says": 100}, "ok"),
         ("relay-list-age", {"list_says": 101}, "fail"),
+        ("relay-list-age", {"list_signed": False}, "fail"),
+        ("relay-list-age", {"list_signed": True}, "ok"),
         ("relay-list-age", {"odd_recipients": ("+eve@corp.test", "-bob@corp.test")}, "fail"),
         ("relay-running", {"units_off": ("postfix is masked",)}, "risk"),
         ("relay-running", {"units_off": ("postfix is masked",), "running": False}, "fail"),
