@@ -81,6 +81,8 @@ class Controller:
     why: str = ""
     waiting: list[QueuedMail] = field(default_factory=list)
     """In the order in which they go."""
+    silent: dict[str, QueuedMail] = field(default_factory=dict)
+    """What lies at hosts that do not answer, as they showed it last, by queue id."""
     away: dict[str, float] = field(default_factory=dict)
     """On their way, by queue id: when they were released."""
     refused: dict[str, str] = field(default_factory=dict)
@@ -129,7 +131,7 @@ class Controller:
             return "stopped"
         if self.wish == "pause":
             return "paused"
-        if self.looked and not self.waiting:
+        if self.looked and not self.waiting and not self.silent:
             return "done"
         return "canary" if self._canaries else "running"
 
@@ -168,20 +170,24 @@ class Controller:
     def see(self, mails: Iterable[QueuedMail], looked_at: float, now: float, unheard: Iterable[str] = ()) -> None:
         """A look at the relay's queue that began at ``looked_at``. ``unheard``: hosts that did not answer."""
         there, silent = {m.queue_id: m for m in mails}, tuple(f"@{host}" for host in unheard)
-        were = {m.queue_id: len(m.recipients) for m in self.waiting}
-        for mail in [m for m in self.waiting if m.queue_id not in there]:
+        known = {**self.silent, **{m.queue_id: m for m in self.waiting}}
+        self.silent = {}
+        for mail in [m for i, m in known.items() if i not in there]:
             if silent and mail.queue_id.endswith(silent):  # with a host that is dead: neither gone nor to be released
                 self.away.pop(mail.queue_id, None)
                 self._canaries.pop(mail.queue_id, None)
+                self.silent[mail.queue_id] = mail
             else:
                 self._left(mail)
         for ident in there.keys() & self._absent.keys():
             self._returned(there[ident])
         for ident, released in list(self.away.items()):
             if (mail_now := there.get(ident)) is not None and _tried(mail_now, released, looked_at):
-                self._back(mail_now, now, partly=len(mail_now.recipients) < were.get(ident, 0))
+                self._back(
+                    mail_now, now, partly=ident in known and len(mail_now.recipients) < len(known[ident].recipients)
+                )
         self.waiting = order(there.values(), self.shape.important)
-        self.empty_looks = 0 if self.waiting else self.empty_looks + 1
+        self.empty_looks = 0 if self.waiting or self.silent else self.empty_looks + 1
         self._choose_canaries(now)
         self.looked, self.looked_at, self._seconds_left = True, looked_at, None
         self._judge(looked_at, now)
