@@ -118,7 +118,8 @@ class Drains(Protocol):
         Raises:
             Refused: another process drives it (``drain.driven``), a person stopped it (``drain.stopped``), or Exchange
                 refuses mail for good (``drain.refused``). The relay keeps what it has.
-            Transient: the time is over (``drain.late``), or the relay does not say what it holds.
+            Transient: the time is over (``drain.late``), mail waits at a host that has not answered for long
+                (``drain.unheard``), or the relay does not say what it holds.
         """
         ...
 

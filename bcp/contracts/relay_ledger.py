@@ -102,6 +102,8 @@ class Source:
     blind: float = 0.0
     """Since when, by our clock, it may have read nothing, as it says itself, or as its pulse stands still although it
     is answered for; 0: it reads."""
+    doubt: str = ""
+    """Why its log may lack lines that nobody misses, as it says itself; empty: it sees no reason."""
 
     @property
     def trouble(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,22 @@ from bcp.kernel.files import write_atomic
 from bcp.kit.ed25519 import public_half
 from bcp.kit.relay_reach import Reach
 from bcp.relay.sources import agents_of
-from bcp.relay_kit.drift import Drift, drifts, loose
+from bcp.relay_kit.drift import Drift, drifts, foreign, loose, open_folders
 from bcp.relay_kit.facts import KitFacts, hops_of
 from bcp.relay_kit.files import KitFile, kit_files
 from bcp.relay_kit.ssh_keys import is_public_key
-from bcp.relay_kit.watch import facts_in
+from bcp.relay_kit.watch import MachineFacts, facts_in
 from bcp.wiring import App
 
+FOREIGN = (
+    *(
+        f"{folder}/{unit}.d/*.conf"
+        for folder in ("etc/systemd/system", "etc/systemd/system.control", "usr/local/lib/systemd/system")
+        for unit in ("postfix*.service", "bcp-*.service", "bcp-*.timer", "certbot.*", "nftables.service", "service")
+    ),
+    "var/lib/bcp-relay/.ssh/authorized_keys2",
+)
+"""Files below a root that are not the kit's, and change what its files do, as ``bcp-relay files`` finds them."""
 NO_FIREWALL = Drift("etc/nftables.d/bcp-relay.nft", "in the kernel", "loaded", "")
 
 
@@ -137,7 +146,8 @@ async def check_kit(app: App, name: str = "", root: Path | None = None) -> list[
             out.append(Compared(facts.host, trouble=error.message))
             continue
         living = () if root else await _living(relay, facts.host)
-        out.append(Compared(facts.host, (*drifts(files, there), *loose(files, there.rights), *living)))
+        rights = (*loose(files, there.rights), *open_folders(there.folders))
+        out.append(Compared(facts.host, (*drifts(files, there), *foreign(files, there.names), *rights, *living)))
     return out
 
 
@@ -147,10 +157,26 @@ async def _living(relay: RelayHosts, host: str) -> Sequence[Drift]:
         told = facts_in(await relay.reach(host).ask("facts"))
     except BcpError:
         return ()
-    units = (unit.partition(" is ") for unit in told.units_off)
-    off = (Drift(f"etc/systemd/system/{name}", "at the machine's start", "enabled", why) for name, _, why in units)
+    off = (_at_start(*unit.partition(" is ")[::2]) for unit in told.units_off)
     open_keys = (Drift(f"etc/bcp-relay/{name}", "rights", "0600 of root", "readable by others") for name in told.loose)
-    return (*((NO_FIREWALL,) if told.firewall is False else ()), *off, *open_keys)
+    return (*((NO_FIREWALL,) if told.firewall is False else ()), *off, *open_keys, *_recipients(told))
+
+
+def _at_start(name: str, why: str) -> Drift:
+    if why.startswith("without "):  # it starts, and our rules are not among those that it loads
+        return Drift("etc/nftables.conf", "include", '"/etc/nftables.d/*.nft"', "")
+    return Drift(f"etc/systemd/system/{name}", "at the machine's start", "enabled", why)
+
+
+def _recipients(told: MachineFacts) -> Iterator[Drift]:
+    """The map that Postfix looks into, against the list that it was made from."""
+    for one in told.odd_recipients:
+        wanted, there = ("", "there") if one.startswith("+") else ("there", "")
+        yield Drift("etc/postfix/bcp_recipients.db", one[1:], wanted, there)
+    if told.list_signed is False:
+        yield Drift("etc/postfix/bcp_recipients", "", "as it was signed", "changed by hand")
+    elif not told.odd_recipients and told.list_says is not None and told.list_says != told.list_count:
+        yield Drift("etc/postfix/bcp_recipients", "count", str(told.list_count), f"{told.list_says:.0f}")
 
 
 class There(dict[str, str]):
@@ -160,6 +186,10 @@ class There(dict[str, str]):
         super().__init__()
         self.rights: dict[str, tuple[int, int]] = {}
         """Mode and owner (uid) of each."""
+        self.folders: dict[str, tuple[int, int]] = {}
+        """The same of the folders that they lie in."""
+        self.names: set[str] = set()
+        """All that the relay told of but folders, links, too."""
 
 
 def read_root(root: Path, files: Sequence[KitFile]) -> There:
@@ -169,9 +199,15 @@ def read_root(root: Path, files: Sequence[KitFile]) -> There:
         path = root / file.target
         if file.target and path.is_file():
             found[file.target] = path.read_text(encoding="utf-8", errors="replace")
-            told = path.stat()
-            found.rights[file.target] = told.st_mode & 0o7777, told.st_uid
+            found.rights[file.target] = _rights(path)
+            found.folders[file.target.rpartition("/")[0]] = _rights(path.parent)
+    found.names.update(str(p.relative_to(root)) for g in FOREIGN for p in root.glob(g) if not p.is_dir())
     return found
+
+
+def _rights(path: Path) -> tuple[int, int]:
+    told = path.stat()
+    return told.st_mode & 0o7777, told.st_uid
 
 
 def unpack(text: str) -> There:
@@ -180,9 +216,13 @@ def unpack(text: str) -> There:
         found = There()
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text, validate=True)), mode="r:") as archive:
             for member in archive.getmembers():
+                name = member.name.lstrip("./")
+                if member.isdir():
+                    found.folders[name] = member.mode & 0o7777, member.uid
+                    continue
+                found.names.add(name)
                 inner = archive.extractfile(member) if member.isfile() else None
                 if inner is not None:
-                    name = member.name.lstrip("./")
                     found[name] = inner.read(1_000_000).decode("utf-8", "replace")
                     found.rights[name] = member.mode & 0o7777, member.uid
         return found

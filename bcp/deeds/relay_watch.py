@@ -23,18 +23,19 @@ async def checks(
     mails_an_hour: Mapping[str, float] | None = None,
     troubles: Mapping[str, str] | None = None,
     mtpd: float = 0.0,
+    doubts: Mapping[str, str] | None = None,
 ) -> list[Check]:
     """Every promise of every relay host that can be asked (``kit: reach:``).
 
     ``agents``: when the agent of each host was last heard of. ``mails_an_hour``: by relay, from the ledger.
     ``troubles``: why the agent of a host does not read. ``mtpd``: the longest outage that a playbook must bear.
+    ``doubts``: why the log of a host's agent may lack lines.
     """
     names = [n for n, s in app.world.relay_settings.items() if (m := s.machine()) is not None and m.reach]
     relays = [relay_of(app, n) for n in names]
     mails = mails_an_hour or {}
-    looks = [
-        _host(app, r, h, agents or {}, (mails.get(r.name, 0.0), mtpd), troubles or {}) for r in relays for h in r.hosts
-    ]
+    said = (troubles or {}, doubts or {})
+    looks = [_host(app, r, h, agents or {}, (mails.get(r.name, 0.0), mtpd), said) for r in relays for h in r.hosts]
     found = await asyncio.gather(*looks, *(_drift(app, r) for r in relays))
     return [c for part in found for c in part]
 
@@ -45,7 +46,7 @@ async def _host(
     host: str,
     agents: Mapping[str, float],
     burden: tuple[float, float],
-    troubles: Mapping[str, str],
+    said: tuple[Mapping[str, str], Mapping[str, str]],
 ) -> Sequence[Check]:
     began = app.clock.now()
     try:
@@ -57,7 +58,7 @@ async def _host(
             DrainFiles(app.configuration.state).driven(relay.name),
             agents.get(host),
             *burden,
-            troubles.get(host, ""),
+            *(by_host.get(host, "") for by_host in said),
         )
     except BcpError as error:
         return [unreachable(host, error.message)]

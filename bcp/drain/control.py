@@ -81,6 +81,8 @@ class Controller:
     why: str = ""
     waiting: list[QueuedMail] = field(default_factory=list)
     """In the order in which they go."""
+    silent: dict[str, QueuedMail] = field(default_factory=dict)
+    """What lies at hosts that do not answer, as they showed it last, by queue id."""
     away: dict[str, float] = field(default_factory=dict)
     """On their way, by queue id: when they were released."""
     refused: dict[str, str] = field(default_factory=dict)
@@ -129,7 +131,7 @@ class Controller:
             return "stopped"
         if self.wish == "pause":
             return "paused"
-        if self.looked and not self.waiting:
+        if self.looked and not self.waiting and not self.silent:
             return "done"
         return "canary" if self._canaries else "running"
 
@@ -158,7 +160,9 @@ class Controller:
         """Forecast from the last look."""
         if self._seconds_left is None:
             left = [m for m in self.waiting if self._open(m)]
-            self._seconds_left = forecast(left, self.shape, rate=self.rate, ceiling=self.ceiling).seconds
+            rate, seen = self.rate, self._pace.seen
+            top = min(self.ceiling, seen) if self.ceiling and seen else self.ceiling or seen
+            self._seconds_left = forecast(left, self.shape, rate=min(rate, seen or rate), ceiling=top).seconds
         return self._seconds_left
 
     # -- what is seen ------------------------------------------------------------------------------------------------
@@ -166,19 +170,24 @@ class Controller:
     def see(self, mails: Iterable[QueuedMail], looked_at: float, now: float, unheard: Iterable[str] = ()) -> None:
         """A look at the relay's queue that began at ``looked_at``. ``unheard``: hosts that did not answer."""
         there, silent = {m.queue_id: m for m in mails}, tuple(f"@{host}" for host in unheard)
-        for mail in [m for m in self.waiting if m.queue_id not in there]:
+        known = {**self.silent, **{m.queue_id: m for m in self.waiting}}
+        self.silent = {}
+        for mail in [m for i, m in known.items() if i not in there]:
             if silent and mail.queue_id.endswith(silent):  # with a host that is dead: neither gone nor to be released
                 self.away.pop(mail.queue_id, None)
                 self._canaries.pop(mail.queue_id, None)
+                self.silent[mail.queue_id] = mail
             else:
                 self._left(mail)
         for ident in there.keys() & self._absent.keys():
             self._returned(there[ident])
         for ident, released in list(self.away.items()):
             if (mail_now := there.get(ident)) is not None and _tried(mail_now, released, looked_at):
-                self._back(mail_now, now)
+                self._back(
+                    mail_now, now, partly=ident in known and len(mail_now.recipients) < len(known[ident].recipients)
+                )
         self.waiting = order(there.values(), self.shape.important)
-        self.empty_looks = 0 if self.waiting else self.empty_looks + 1
+        self.empty_looks = 0 if self.waiting or self.silent else self.empty_looks + 1
         self._choose_canaries(now)
         self.looked, self.looked_at, self._seconds_left = True, looked_at, None
         self._judge(looked_at, now)
@@ -229,8 +238,9 @@ class Controller:
             self.away[mail.queue_id] = was.released
             self._pace.window.gone = max(0, self._pace.window.gone - 1)
 
-    def _back(self, mail: QueuedMail, now: float) -> None:
-        """It was tried, and is still there."""
+    def _back(self, mail: QueuedMail, now: float, *, partly: bool) -> None:
+        """It was tried, and is still there. ``partly``: some of its recipients have it (4.5.3, too many of them at a
+        time): the rest goes at once."""
         del self.away[mail.queue_id]
         said = read(mail.reason)
         if mail.queue == ON_HOLD:
@@ -241,6 +251,9 @@ class Controller:
             return
         if said.told is Told.REFUSED:
             self._refuse(mail, now)
+            return
+        if partly and said.told is Told.TROUBLE:
+            self._pace.window.gone += 1
             return
         self._held[mail.queue_id] = now + (said.rest_s or self.shape.step)
         if mail.queue_id in self._canaries:

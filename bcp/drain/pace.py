@@ -5,6 +5,9 @@ Exchange takes: the rate goes there at once, and not below it, and a little more
 that grow while all is well (a ceiling that was found too low is left soon). Where nothing is taken at all it halves
 until something is; an Exchange that counts by the minute takes all, then nothing: its rate is the mean over both.
 
+A share of throttled answers that does not grow with the rate tells of another limit (so many mails in a connection):
+the rate is not what it is about, and more is tried.
+
 A step in which we ourselves were slow proves nothing: neither that a rate is well that was not driven, nor that
 Exchange takes less, where what had waited went in a burst (RFC 9002 section 7.8 calls a flow like that
 *application limited*).
@@ -69,8 +72,16 @@ class Pace:
     rate: float = field(init=False)
     ceiling: float = 0.0
     """The most that Exchange was found to take; 0: not known."""
+    seen: float = 0.0
+    """What went in the last step, where that is far less than the rate: Exchange answers slowly, or the relay is busy.
+    0: it keeps up."""
     _calm: int = 0
     _more: float = MORE
+    _steady: int = 0
+    """Steps in a row in which a few were throttled."""
+    _reach: float = MORE
+    _tried: tuple[float, float] | None = None
+    """The rate and the share of throttled answers before more was tried in spite of them."""
     _takes: list[float] = field(default_factory=list)
     """What was taken in the last steps that were throttled: the most of these counts, for we may have been slow."""
     _bursts: int = 0
@@ -92,6 +103,7 @@ class Pace:
             return False
         self.window, before = Window(now), self.rate
         driven = window.tried >= DRIVEN * self.rate * length
+        self.seen = 0.0 if driven else window.gone / length
         if self._dry_since is not None or not window.gone:
             self._dry(window)
         elif (share := window.share()) > ILL:
@@ -122,6 +134,7 @@ class Pace:
 
     def _slower(self, window: Window, took: float, driven: bool) -> None:
         self._calm, self._more = 0, MORE
+        self._forget()
         self._bursts = 0 if driven else self._bursts + 1
         if not driven and self._bursts <= 1:
             return
@@ -133,11 +146,28 @@ class Pace:
         self.ceiling = self.rate
 
     def _stay(self, driven: bool, share: float) -> None:
-        """At what Exchange takes, and a little above."""
+        """At what Exchange takes, and a little above; more where the share does not grow with the rate."""
         self._calm, self._more = 0, MORE
-        if driven:
+        if not driven:
+            return
+        self._steady += 1
+        if self._tried is not None and self._grew(share, *self._tried):
+            self._set(self._tried[0])
+            self._forget()
+        elif self._tried is not None or self._steady >= AGAIN:
+            self._reach = self._reach if self._tried is None else min(self._reach * 2, STRIDE)
+            self._tried = self.rate, share
+            self._set(self.rate * (1 + self._reach))
+        else:
             self._set(self.rate * (EASE if share > FEW else 1.0))
-            self.ceiling = self.rate
+        self.ceiling = self.rate
+
+    def _grew(self, share: float, rate: float, before: float) -> bool:
+        """As much as where the rate is what is limited, by half at least?"""
+        return share - before > (1 - before) * (1 - rate / self.rate) / 2
+
+    def _forget(self) -> None:
+        self._steady, self._reach, self._tried = 0, MORE, None
 
     def _faster(self) -> None:
         self._calm += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ BUSY = 4
 waited for a host which did not answer says nothing of how busy the others are."""
 
 
+SILENT_S = 300.0
+"""A host at which mail waits, and that did not answer for so long, is not waited for when all else has gone."""
 IDLE_S = 10.0
 """But after so long it looks again when there is nothing else to do."""
 
@@ -80,6 +83,8 @@ class ShapedDrain:
     """So often, one after the other, the machine could not be told."""
     _rests_until: float = 0.0
     _began: float = 0.0
+    _dead_since: float | None = None
+    """Since when a host does not answer at which mail waits."""
     _empty_since: float | None = None
     """When the first of the looks began that showed nothing, one after the other."""
 
@@ -89,7 +94,8 @@ class ShapedDrain:
         Raises:
             Refused: another process drives it (``drain.driven``), a person stopped it (``drain.stopped``), or Exchange
                 refuses mail for good (``drain.refused``). The relay keeps what it has.
-            Transient: the time is over, or the relay does not say what it holds.
+            Transient: the time is over (``drain.late``), all but what lies at a dead host has gone (``drain.unheard``), or
+                the relay does not say what it holds.
         """
         name = self.relay.name
         if not self.book.drive(name):
@@ -123,7 +129,11 @@ class ShapedDrain:
                 mails = self.seen.note(await self.relay.queue(), self.domains)
                 controller.see(mails, began, self.clock.monotonic(), unheard_of(self.relay))
                 self.seen.trouble = ""
-                self._empty_since = None if controller.waiting else self._empty_since or began
+                left = controller.waiting or controller.silent
+                self._empty_since = None if left else self._empty_since or began
+                self._dead_since = (self._dead_since or began) if controller.silent else None
+                if silent - set(unheard_of(self.relay)):  # it is back, and may not know that it has to keep mail
+                    await self.shaped.keep(True)
             except (Transient, InDoubt) as error:
                 self.seen.trouble, self._empty_since = error.message, None
             waited = bool(set(unheard_of(self.relay)) - silent)
@@ -149,8 +159,11 @@ class ShapedDrain:
             if self._over(controller, quiet_s):
                 return status
             _raise_if_stuck(status, controller)
+            if self._nothing_but_silence(controller):
+                await self.shaped.keep(False)
+                raise self._unheard(controller)
             if now >= deadline:
-                raise self._late(status, quiet_s)
+                raise self._late(status, controller, quiet_s)
             await self.clock.sleep(TICK_S)
 
     @contextlib.asynccontextmanager
@@ -195,11 +208,22 @@ class ShapedDrain:
         sure = controller.empty_looks >= LOOKS or not controller.gone
         return sure and controller.looked_at - self._empty_since >= quiet_s
 
+    def _nothing_but_silence(self, controller: Controller) -> bool:
+        """Has all gone but what lies at hosts that have been silent for long?"""
+        if controller.waiting or self._dead_since is None:
+            return False
+        return controller.looked_at - self._dead_since >= SILENT_S
+
+    def _unheard(self, controller: Controller) -> Transient:
+        hint = "bcp relay drain goes on when it answers. What lies there is kept."
+        text = f"all else has left {self.relay.name}, and {_at_the_silent(controller)}"
+        return Transient(text, hint=hint, rule="drain.unheard")
+
     def _tell(self, controller: Controller) -> DrainStatus:
         status = DrainStatus(
             self.relay.name,
             controller.state,
-            len(controller.waiting),
+            len(controller.waiting) + len(controller.silent),
             controller.gone,
             controller.throttled,
             len(controller.refused),
@@ -207,7 +231,7 @@ class ShapedDrain:
             round(controller.seconds_left(), 1),
             self._began,
             self.clock.now(),
-            controller.why or self.seen.trouble or self.seen.untold,
+            controller.why or self.seen.trouble or self.seen.untold or _at_the_silent(controller),
         )
         if not controller.looked:
             return status
@@ -216,7 +240,7 @@ class ShapedDrain:
         self.on_status(status)
         return status
 
-    def _late(self, status: DrainStatus, quiet_s: float) -> Transient:
+    def _late(self, status: DrainStatus, controller: Controller, quiet_s: float) -> Transient:
         name = self.relay.name
         if self.seen.trouble:
             text = f"{name} does not say what it holds: {self.seen.trouble}"
@@ -228,8 +252,17 @@ class ShapedDrain:
                 f"about {format_duration(status.seconds_left)} more"
             )
             text += f"; the last request failed: {self.seen.untold}" if self.seen.untold else ""
+            text += f"; {_at_the_silent(controller)}" if controller.silent else ""
         hint = "The relay keeps its mail. `bcp relay drain` goes on, and so does `bcp resume`."
         return Transient(text, hint=hint, rule="drain.late")
+
+
+def _at_the_silent(controller: Controller) -> str:
+    """How many wait at which hosts that do not answer; empty: none."""
+    hosts = Counter(ident.rpartition("@")[2] for ident in controller.silent)
+    return "; ".join(
+        f"{host} does not answer: {plural(n, 'message waits', 'messages wait')} there" for host, n in hosts.items()
+    )
 
 
 def _raise_if_stuck(status: DrainStatus, controller: Controller) -> None:

@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_SAID = re.compile(r"said: (?P<reply>[245]\d\d)[ -](?:(?P<status>[245]\.\d{1,3}\.\d{1,3})\b)?")
+_SAID = re.compile(
+    r"(?:said|(?P<greeted>refused to talk to me)): (?P<reply>[245]\d\d)[ -](?:(?P<status>[245]\.\d{1,3}\.\d{1,3})\b)?"
+)
 HOUR_S = 3600.0
 MINUTE_S = 60.0
 
@@ -46,6 +48,8 @@ def read(reason: str) -> Reading:
     if found is None:
         return Reading(Told.TROUBLE)
     code, status = found["reply"], found["status"] or ""
+    if found["greeted"]:  # before any mail was named: too many connections, or too many mails in them
+        return Reading(Told.THROTTLED if code.startswith("4") else Told.TROUBLE)
     if status in {"5.2.121", "5.2.122"}:  # the hourly limit of a mailbox: "try again in an hour"
         return Reading(Told.MAILBOX, HOUR_S)
     if code == "432":

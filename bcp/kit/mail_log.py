@@ -171,12 +171,12 @@ class Reader:
         if not program and (whole := _of(row, _WHOLE)):
             return self._wrapped(row, whole.rstrip("\r\n"))
         name, slash, daemon = program.partition("/")
-        daemon = daemon.split("[", 1)[0]
+        daemon, _, own = daemon.partition("[")
         if not slash and self._nameless(program.partition("[")[0], _of(row, _MESSAGE)):
             return Not.NAMELESS
         if not slash or not self._ours(name):
             return Not.OTHER
-        return _line(self._when(row), name, daemon, _of(row, _PID), _of(row, _MESSAGE))
+        return _line(self._when(row), name, daemon, _of(row, _PID) or own.partition("]")[0], _of(row, _MESSAGE))
 
     def _wrapped(self, row: Mapping[str, Any], whole: str) -> Line | Not:
         """A shipper's JSON around a line as it was, with the shipper's time where the line has none."""

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bcp.kernel.errors import Refused, StorageError
-from bcp.kernel.json_in import rows
 from bcp.kit.log_dates import Dating
 from bcp.kit.mail_log import Reader
 from bcp.relay.batch import BATCH, REPLY, Request, digest, is_sealed, seal, unseal
 from bcp.relay.follow import Follower, Piece
 from bcp.relay.kin import NEAR
 from bcp.relay.listen import Listener
+from bcp.relay.listing import listing
 from bcp.relay.lives import Lives
 from bcp.relay.mail import Mail, mail_of
 from bcp.relay.place import Place, place_of
@@ -95,6 +95,8 @@ class Agent:
         self._make = source or self._file
         self._remarks: list[list[Any]] = []
         self.now = self._kept_at = 0.0
+        self.doubt = ""
+        """Why its log may lack lines that nobody misses; empty: there is no reason."""
         self._problem = ""
         self.load()
 
@@ -112,9 +114,11 @@ class Agent:
         }
         dating = Dating(self._zone, self.now, self.place.last)
         self.lives = Lives(_Shelf(self.store), sessions, self.options.copies)
+        self.lives.instances.update(json.loads(self.store.get("instances") or "[]"))
         self.lives.recall(m for m in map(_mail, self.store.newest(NEAR)) if m)
         self.listener = Listener(Reader(dating, self.options.names), self.lives)
         self.listener.counted.update(json.loads(self.store.get("counted") or "{}"))
+        self.listener.sample = self.store.get("sample")
         self.listener.export.stands_at(self.store.get("export"))
         self.close()
         self.source = self._make(self.place, self.say)
@@ -186,12 +190,14 @@ class Agent:
             [
                 ("place", self.place.to_json()),
                 ("sessions", json.dumps({k: [s.tls, s.keys, *s.ahead] for k, s in self.lives.sessions.items()})),
+                ("instances", json.dumps(sorted(self.lives.instances))),
                 ("counted", json.dumps(self.listener.counted)),
                 ("sample", self.listener.sample),
                 ("export", self.listener.export.to_json()),
                 ("said", json.dumps(self._remarks)),
                 ("now", repr(self.now)),
                 ("problem", self.problem),
+                ("doubt", self.doubt),
             ],
             [_kept(m, key) for m in self.lives.changed() for key in m.ids[-1:]],
         )
@@ -202,7 +208,7 @@ class Agent:
     def want_listing(self, now: float) -> bool:
         """Is there a message of which no line names a recipient, or that nothing was heard of for long?"""
         return any(
-            m.accepted and (m.unnamed or m.last < now - VANISHED_S)
+            m.uncounted or (m.accepted and (m.unnamed or m.last < now - VANISHED_S))
             for m in map(_mail, self.store.open_before(now - 60.0))
             if m
         )
@@ -210,11 +216,12 @@ class Agent:
     def list_queue(self, text: str, now: float) -> None:
         """What ``postqueue -j`` printed, taken at ``now``; the log was read since. A listing that cannot be read says
         nothing; while the log cannot be, nothing is missed in one."""
-        shown = _listing(text)
+        shown = listing(text)
         if shown is None:
             self.say("queue-unreadable", "the queue's listing is not what postqueue -j prints")
             return
-        waiting = {m.ids[-1] for m in map(_mail, self.store.open_before(now - VANISHED_S)) if m and m.accepted}
+        old = map(_mail, self.store.open_before(now - VANISHED_S))
+        waiting = {m.ids[-1] for m in old if m and (m.accepted or m.uncounted)}
         for key, (queue, people) in shown.items():
             self.lives.listed(key, queue, people, now)
         for key in waiting - shown.keys() if not self.problem else ():
@@ -228,21 +235,9 @@ class Agent:
         return self.store.forget(now - self.options.keep_s)
 
 
-def _listing(text: str) -> dict[str, tuple[str, list[tuple[str, str]]]] | None:
-    found: dict[str, tuple[str, list[tuple[str, str]]]] = {}
-    try:
-        for line in rows(text):
-            row = json.loads(line)
-            people = [(str(r["address"]), str(r.get("delay_reason", ""))) for r in row["recipients"]]
-            found[str(row["queue_id"])] = (str(row["queue_name"]), people)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    return found
-
-
 def _kept(mail: Mail, key: str) -> Kept:
     body = json.dumps(mail.to_data(), separators=(",", ":"))
-    return Kept(mail.uid, key, mail.over, mail.accepted > 0, mail.last, body)
+    return Kept(mail.uid, key, mail.over, mail.accepted > 0 or mail.uncounted, mail.last, body)
 
 
 class Desk:
@@ -289,6 +284,7 @@ class Desk:
             "heard": place_of(self.store.get("place")).last,
             "read": float(self.store.get("now") or 0),
             "problem": self.store.get("problem"),
+            "doubt": self.store.get("doubt"),
             "counted": json.loads(self.store.get("counted") or "{}"),
             "sample": self.store.get("sample"),
             "batch": digest(raw) if raw else "",

@@ -21,6 +21,7 @@ from bcp.kernel.errors import BcpError, Invalid, StorageError
 from bcp.kit.triplets import packed
 from bcp.relay.agent import Agent, Desk, Options, Source
 from bcp.relay.batch import Request, checked_key
+from bcp.relay.listing import unlisted
 from bcp.relay.place import Place
 from bcp.store.sqlite.relay_agent import AgentStore
 
@@ -230,6 +231,8 @@ def _follow(given: argparse.Namespace, options: Options) -> int:
     agent = Agent(
         options, store, options.zone or UTC, _journal(options, follow=not given.once) if given.journal else None
     )
+    if options.log and not given.journal:
+        _say_second_hand(agent, options.log)
     if given.serve:
         from bcp.relay.serve import serve
 
@@ -243,6 +246,15 @@ def _follow(given: argparse.Namespace, options: Options) -> int:
     if pusher:
         threading.Thread(target=_keep_coming, args=(pusher, stop), name="push", daemon=True).start()
     return loop.run()
+
+
+def _say_second_hand(agent: Agent, log: Path) -> None:
+    """Here, and to the main node with each answer."""
+    from bcp.relay.second_hand import second_hand
+
+    agent.doubt = second_hand(log)
+    if agent.doubt:
+        sys.stderr.write(f"warning: {agent.doubt}\n")
 
 
 def _pusher(given: argparse.Namespace, options: Options, clock: SystemClock) -> Pusher:
@@ -294,7 +306,7 @@ class _Loop:
         self.listing = [] if list(listing) == ["none"] else list(listing)
         self._listed = self._forgot = self._full = 0.0
         self._wait = EVERY_S
-        self._told = ""
+        self._told = self._unlisted = ""
         self._shown: tuple[str, float] | None = None
         """A listing that is not judged yet, and when it was asked for."""
 
@@ -333,7 +345,7 @@ class _Loop:
             self._full, self._wait = 0.0, EVERY_S
             self.agent.heartbeat(now)
         self._judge()
-        self._tell(self.agent.problem)
+        self._tell(self.agent.problem or self._unlisted)
         if now - self._listed >= LISTING_S:
             self._listed = now
             self._list(now)
@@ -354,8 +366,11 @@ class _Loop:
         try:
             done = subprocess.run(self.listing, capture_output=True, timeout=60, check=True, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.SubprocessError) as error:
-            self._tell(f"the queue cannot be listed: {error}")
+            self._unlisted = unlisted(self.listing, error)
+            self.agent.say_once("queue-unreadable", self._unlisted, now)
+            self._tell(self._unlisted)
             return
+        self._unlisted = ""
         self._shown = done.stdout.decode("utf-8", "replace"), now
 
     def _judge(self) -> None:

@@ -42,9 +42,10 @@ _TO = re.compile(
 )
 _VIA = re.compile(r", relay=([^,]*)")
 _FROM = re.compile(rf"from={_ADDRESS}, size=(\d+), nrcpt=(\d+) \(")
-# Addresses with half a quote: Postfix before 3.5 writes them as they are inside (info_log_address_format).
-_TO_RAW = re.compile(_TO.pattern.replace(_ADDRESS, "<([^>]*)>"), re.DOTALL)
-_FROM_RAW = re.compile(_FROM.pattern.replace(_ADDRESS, "<([^>]*)>"))
+# Addresses with half a quote, or with ">" in them: Postfix before 3.5 writes them as they are inside
+# (info_log_address_format).
+_TO_RAW = re.compile(_TO.pattern.replace(_ADDRESS, "<(.*?)>"), re.DOTALL)
+_FROM_RAW = re.compile(_FROM.pattern.replace(_ADDRESS, "<(.*?)>"))
 _FROM_WHOLE = re.compile(rf"from={_ADDRESS}, (?:size=\d+, nrcpt=\d+ \(queue \w+\)|status=[\w-]+, returned to sender)")
 _EXPIRED = re.compile(rf"from={_ADDRESS}, status=(?:force-)?expired\b")
 _CLIENT = re.compile(r"client=([^,\s]+)(?:.*?\borig_queue_id=([0-9A-Za-z]{5,25}))?")

@@ -25,6 +25,8 @@ STILL_S = 60.0
 OLD_S = 60.0
 """How often logrotate is asked where it puts what it rotates away."""
 PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
+UNKNOWN = frozenset({".zst", ".lz4", ".lzo", ".lz", ".Z", ".br", ".zip", ".7z"})
+"""Packed by what Python's own library cannot unpack: nothing in there is a line."""
 
 
 class Piece(NamedTuple):
@@ -115,6 +117,11 @@ class Follower:
         return found
 
     def _file(self, file: _File, oldest: int, now: float, met: list[Stream | None]) -> Iterator[Piece]:
+        if file.path.suffix in UNKNOWN and not file.current:
+            if file.mtime > oldest:
+                self._say("log-unread", f"{file.path} cannot be read here: have logrotate pack with gzip, bzip2 or xz")
+            self._done[file.stamp] = None
+            return
         with _open(file.path) as handle:
             head = handle.read(HEAD)
             found = self.place.find(head)

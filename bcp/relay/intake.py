@@ -149,6 +149,7 @@ def _state(source: Source, data: Mapping[str, Any], now: float, asked: float) ->
         read=float(data.get("read", 0)),
         log=float(data.get("heard", 0)),
         problem=problem,
+        doubt=str(data.get("doubt", ""))[:300],
         counted=f"{words}, the last: {str(data.get('sample', ''))[:120]!r}" if words else "",
     )
 

@@ -358,10 +358,14 @@ class Lives(Kin):
         if mail is None or mail.over:
             return
         self._accepted(mail, at)
+        if all_of_it := queue == "hold" and not mail.recipients:  # a rule named one, perhaps one that became others
+            there = {address.lower() for address, _ in people}
+            mail.people = [p for p in mail.people if not p.guessed or p.to.lower() in there]
         for address, why in people:
             if not any(address.lower() == p.to.lower() for p in mail.people):
                 status = "held" if queue == "hold" else "deferred" if why else "queued"
                 mail.people.append(Person(address, status=status, at=at, answer=why[:MOST], guessed=True))
+        mail.recipients = len(mail.people) if all_of_it else mail.recipients
         self._touch(mail, mail.last)
 
     def vanished(self, key: str, at: float) -> None:

@@ -92,6 +92,11 @@ class Mail:
         missing = self.recipients - len(self.people) - self.twice
         return max(missing, 0 if self.people or self.recipients else 1)
 
+    @property
+    def uncounted(self) -> bool:
+        """A rule put it on hold before the queue said how many recipients it has: only a listing tells."""
+        return self.rest == "held" and not self.recipients and not self.over
+
     def to_data(self) -> dict[str, Any]:
         """As JSON has it."""
         rows = [

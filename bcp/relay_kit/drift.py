@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bcp.relay_kit.files import KEYS, SSH_KEYS, KitFile
@@ -49,6 +49,25 @@ def drifts(kit: Sequence[KitFile], there: Mapping[str, str]) -> tuple[Drift, ...
             found.append(Drift(file.target, "", "there", ""))
         elif text != file.text:
             found += _in_file(file.target, file.text, text)
+    return tuple(found)
+
+
+def foreign(kit: Sequence[KitFile], seen: Iterable[str]) -> tuple[Drift, ...]:
+    """What is not the kit's, and changes what its files do: the relay tells of it beside them (``bcp-relay files``)."""
+    ours = {f.target for f in kit} | {SSH_KEYS}
+    return tuple(Drift(path, "", "", "there") for path in sorted(set(seen) - ours))
+
+
+def open_folders(folders: Mapping[str, tuple[int, int]]) -> tuple[Drift, ...]:
+    """Folders in which others may put a file of theirs in the place of the kit's. ``folders``: mode and owner (uid)."""
+    ours = {path: rights for path, rights in folders.items() if not path.startswith("var/")}  # that is an account's
+    owner = Counter(uid for _, uid in ours.values()).most_common(1)[0][0] if ours else 0
+    found = []
+    for path, (mode, uid) in sorted(folders.items()):
+        wanted = mode & ~0o002, owner if path in ours else uid
+        if (mode, uid) != wanted:
+            texts = (f"{m:04o} of uid {u}" for m, u in (wanted, (mode, uid)))
+            found.append(Drift(path, "rights", *texts))
     return tuple(found)
 
 

@@ -22,6 +22,7 @@ PULSE_S = 600.0
 """An agent that was silent for longer has stopped."""
 FEW_INODES = 20_000
 GIB = 2**30
+SECOND_HAND = "On the relay: journal = yes in place of log in agent.conf, or Postfix's own log (postconf maillog_file)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class MachineFacts:
     """Services that do not start with the machine, each with why: ``postfix is masked``."""
     loose: tuple[str, ...] = ()
     """Private keys that others than root can read, by their names in ``/etc/bcp-relay``."""
+    list_signed: bool | None = None
+    """Is its list as our key signed it? ``None``: it came before signatures were kept there."""
+    odd_recipients: tuple[str, ...] = ()
+    """Some of those whom Postfix finds and the list does not name (``+``), or the other way round (``-``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,8 @@ class Around:
     """The longest outage that a playbook which moves MX must bear, in seconds; 0: none says."""
     agent_trouble: str = ""
     """Why its agent does not read, as it says itself; empty: it reads."""
+    agent_doubt: str = ""
+    """Why its log may lack lines, as it says itself; empty: it sees no reason."""
 
 
 _NUMBERS = ("now", "disk_total", "disk_free", "inodes_free", "minfree", "queued", "list_count", "unknown_code")
@@ -92,7 +99,7 @@ def facts_in(text: str) -> MachineFacts:
     if not isinstance(raw, dict) or not _sound(raw):
         raise _nonsense(text)
     hops = {str(h["hop"]): str(h.get("says", "")) for h in raw.get("hops", []) if isinstance(h, dict) and "hop" in h}
-    synchronised, firewall = raw.get("clock_synchronised"), raw.get("firewall")
+    synchronised, firewall, signed = (raw.get(k) for k in ("clock_synchronised", "firewall", "list_signed"))
     number = {k: int(raw[k]) for k in _NUMBERS}
     maybe = {k: None if raw.get(k) is None else float(raw[k]) for k in _MAYBE}
     return MachineFacts(
@@ -117,6 +124,8 @@ def facts_in(text: str) -> MachineFacts:
         maybe["list_says"],
         tuple(one_line(str(u), 60) for u in raw.get("units_off") or []),
         tuple(one_line(str(u), 60) for u in raw.get("loose") or []),
+        signed if isinstance(signed, bool) else None,
+        tuple(one_line(str(a), 200) for a in raw.get("odd_recipients") or []),
     )
 
 
@@ -125,7 +134,7 @@ def _sound(raw: Mapping[str, Any]) -> bool:
     return (
         all(isinstance(n, (int, float)) and not isinstance(n, bool) and abs(n) < 1e18 for n in numbers)
         and all(isinstance(raw.get(k), bool) for k in _FLAGS)
-        and all(isinstance(raw.get(k) or [], list) for k in ("hops", "units_off", "loose"))
+        and all(isinstance(raw.get(k) or [], list) for k in ("hops", "units_off", "loose", "odd_recipients"))
     )
 
 
@@ -154,7 +163,7 @@ def _running(f: MachineFacts) -> Check:
     off = ", ".join(f.units_off)
     if f.running and off:
         text = f"Postfix runs on {f.host}, and not all comes back after a restart of the machine: {off}"
-        hint = "There, for each: systemctl unmask UNIT, then systemctl enable UNIT"
+        hint = "There: run install.sh of the kit again; a service that is masked first needs systemctl unmask UNIT"
         return Check("relay-running", f.host, "risk", text, hint)
     if f.running:
         return Check("relay-running", f.host, "ok", f"Postfix runs on {f.host}")
@@ -212,6 +221,12 @@ def _list(f: MachineFacts, machine: RelayMachine) -> Check:
         return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
     if f.list_says is not None and f.list_says != f.list_count:
         text = f"{who} knows {f.list_count} recipients, and its list says {f.list_says:.0f}: somebody changed it there"
+        return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
+    if f.list_signed is False:
+        text = f"the list of recipients on {who} is not as it was signed: changed by hand"
+        return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
+    if f.odd_recipients:  # as many as before: one for another
+        text = f"Postfix on {who} looks up others than its list names ({', '.join(f.odd_recipients)}): changed by hand"
         return Check("relay-list-age", who, "fail", text, "bcp relay recipients sync")
     age = max(0.0, f.now - f.list_made)
     text = f"{who} knows {f.list_count} recipients, by a list that is {format_duration(age)} old"
@@ -301,12 +316,12 @@ def _blocklists(f: MachineFacts, around: Around) -> list[Check]:
 def _agent(f: MachineFacts, machine: RelayMachine, around: Around) -> list[Check]:
     if not machine.agent:
         return []
-    return [pulse(f.host, around.agent_at, around.asked_at, around.agent_trouble)]
+    return [pulse(f.host, around.agent_at, around.asked_at, around.agent_trouble, around.agent_doubt)]
 
 
-def pulse(place: str, heard: float | None, now: float, trouble: str = "") -> Check:
+def pulse(place: str, heard: float | None, now: float, trouble: str = "", doubt: str = "") -> Check:
     """Does the agent there live, and read? ``place``: its host, or its relay. ``heard``: when it told something last;
-    ``None``: never. ``trouble``: why it does not read, as it says itself."""
+    ``None``: never. ``trouble``: why it does not read, as it says itself. ``doubt``: why it may not read all."""
     hint = "systemctl status bcp-relay-agent on the relay, and: bcp relay pull"
     if heard is None:
         return Check("relay-agent", place, "unknown", f"nothing was heard of the agent on {place} yet", hint)
@@ -314,6 +329,8 @@ def pulse(place: str, heard: float | None, now: float, trouble: str = "") -> Che
     if trouble and age <= PULSE_S:
         text = f"the agent on {place} does not read, and no mail is counted there: {trouble}"
         return Check("relay-agent", place, "fail", text, "Mend that on the relay: it reads on where it was.")
+    if doubt and age <= PULSE_S:
+        return Check("relay-agent", place, "risk", f"the agent on {place} may not see all: {doubt}", SECOND_HAND)
     state: State = "fail" if age > PULSE_S else "ok"
     text = f"the agent on {place} was heard of {format_duration(age)} ago"
     return Check("relay-agent", place, state, text, hint if state == "fail" else "")

@@ -97,6 +97,11 @@ class RelayBooks:
         """Why the agent of a host does not read, as it says itself; hosts whose agent reads are not in it."""
         return {host: s.trouble for host, s in self._told().items() if s.blind}
 
+    def second_hand(self) -> dict[str, str]:
+        """Why the log of a host's agent may lack lines, as it says itself; hosts where it sees no reason are not in
+        it."""
+        return {host: s.doubt for host, s in self._told().items() if s.doubt}
+
     def mails_an_hour(self) -> dict[str, float]:
         """In the busiest hour of the last months, by relay: all its hosts together, since one may have to bear it
         all. Raises ``StorageError``."""

@@ -68,6 +68,28 @@ def test_check_names_what_differs_by_file_and_setting(relay) -> None:
         ("/etc/nftables.d/bcp-relay.nft", "", ""),
     }
     assert "changed:" in relay.install("--no-certificate").stdout
+    drop_in = relay.machine.root / "etc/systemd/system/postfix.service.d/override.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nExecStart=\n")
+    (relay.machine.root / "etc/postfix").chmod(0o777)
+    relay.machine.do("postmap", "-d", "bob@corp.test", "hash:/etc/postfix/bcp_recipients")
+    relay.machine.do("postmap", "-i", "hash:/etc/postfix/bcp_recipients", input="eve@corp.test OK\n")
+    found = relay.bcp("relay", "kit", "--check", code=1)["differences"]
+    assert {(d["file"], d["setting"]) for d in found} == {
+        ("/etc/systemd/system/postfix.service.d/override.conf", ""),
+        ("/etc/postfix", "rights"),
+        ("/etc/postfix/bcp_recipients.db", "bob@corp.test"),
+        ("/etc/postfix/bcp_recipients.db", "eve@corp.test"),
+    }
+    drop_in.unlink()
+    relay.bcp("relay", "recipients", "sync")
+    held = relay.machine.root / "etc/postfix/bcp_recipients"
+    held.write_text(held.read_text().replace("bob@", "eve@"))
+    relay.machine.do("postmap", "hash:/etc/postfix/bcp_recipients")
+    found = relay.bcp("relay", "kit", "--check", code=1)["differences"]
+    assert ("/etc/postfix/bcp_recipients", "as it was signed") in {(d["file"], d["wanted"]) for d in found}
+    relay.bcp("relay", "recipients", "sync", "--accept-drop")
+    assert "/etc/postfix" in relay.install("--no-certificate").stdout
     relay.machine.do("nft", "add", "rule", "inet", "bcp_relay", "input", "accept")
     (found,) = relay.bcp("relay", "kit", "--check", code=1)["differences"]
     assert (found["file"], found["setting"]) == ("/etc/nftables.d/bcp-relay.nft", "in the kernel")

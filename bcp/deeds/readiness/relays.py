@@ -17,7 +17,7 @@ from bcp.wiring import App
 async def machines(app: App, scope: Scope) -> Sequence[Check]:
     """Queue, disk, certificates, list of recipients, agent: every playbook that moves MX rests on them."""
     mails = await asyncio.to_thread(_mails_an_hour, app)
-    found = await checks(app, _heard(app), mails, _troubles(app), getattr(scope, "mtpd", 0.0))
+    found = await checks(app, _heard(app), mails, _troubles(app), getattr(scope, "mtpd", 0.0), _doubts(app))
     seen = {c.subject for c in found if c.code == "relay-agent"}
     left = await asyncio.to_thread(_left, app)
     return [replace(c, playbooks=scope.movers) for c in (*found, *_pulses(app, seen), *left)]
@@ -38,8 +38,8 @@ def _pulses(app: App, seen: Set[str]) -> Iterator[Check]:
         hosts = (agent.host,) if agent.host else hosts_of(app.world.relay_settings[agent.relay])
         if not seen & {*hosts}:
             told = known.get(agent.name)
-            trouble = told.trouble if told is not None else ""
-            yield pulse(place, told.heard if told is not None else None, app.clock.now(), trouble)
+            said = (told.trouble, told.doubt) if told is not None else ("", "")
+            yield pulse(place, told.heard if told is not None else None, app.clock.now(), *said)
 
 
 def _heard(app: App) -> dict[str, float]:
@@ -56,3 +56,8 @@ def _mails_an_hour(app: App) -> dict[str, float]:
 def _troubles(app: App) -> dict[str, str]:
     books = app.running.books
     return books.troubles() if books.agents else {}
+
+
+def _doubts(app: App) -> dict[str, str]:
+    books = app.running.books
+    return books.second_hand() if books.agents else {}

@@ -122,6 +122,14 @@ for key in $(find /etc/bcp-relay/tls.pem /etc/bcp-relay/agent.key /etc/bcp-relay
     changed="$changed $key"
 done
 
+# Who may write a folder may put another file in the place of one of ours.
+for folder in $(sed 's,^\([^/]\),/\1,; s,/[^/]*$,,' /etc/bcp-relay/files | sort -u); do
+    case $folder in /var/*) continue ;; esac
+    [ -n "$(find "$folder" -maxdepth 0 \( -perm /002 -o ! -user root \) 2> /dev/null)" ] || continue
+    chown root "$folder" && chmod o-w "$folder"
+    changed="$changed $folder"
+done
+
 # -- Accounts, folders, keys ----------------------------------------------------------------------------------------------
 if ! id bcp-relay > /dev/null 2>&1; then
     useradd --system --home-dir /var/lib/bcp-relay --create-home --shell /bin/sh bcp-relay
@@ -206,7 +214,8 @@ fi
 {%- endif %}
 
 # -- Firewall, last: whoever is locked out has a relay that works ---------------------------------------------------------
-if [ $firewall = yes ]; then
+if [ $firewall = no ]; then touch /etc/bcp-relay/no-firewall; else
+    rm -f /etc/bcp-relay/no-firewall
     line='include "/etc/nftables.d/*.nft"'
     if ! grep -qxF "$line" /etc/nftables.conf 2> /dev/null; then
         echo "$line" >> /etc/nftables.conf

@@ -71,6 +71,7 @@ insert into noted select id, relay, at, code, text from remark;
 drop table remark;
 alter table noted rename to remark;
 """,
+        "alter table source add column doubt text not null default '';",
     ),
 )
 _COLUMNS = (
@@ -158,11 +159,13 @@ class LedgerStore:
         """How the agent is."""
         s = source
         with self._used(), self._all_or_nothing():
-            self._db.execute("insert or ignore into source values (?, '', 0, '', 0, 0, 0, 0, '', '', 0)", (s.relay,))
             self._db.execute(
-                "update source set heard = ?, skew = ?, read = ?, log = ?, problem = ?, counted = ?, blind = ?"
+                "insert or ignore into source values (?, '', 0, '', 0, 0, 0, 0, '', '', 0, '')", (s.relay,)
+            )
+            self._db.execute(
+                "update source set (heard, skew, read, log, problem, counted, blind, doubt) = (?, ?, ?, ?, ?, ?, ?, ?)"
                 " where relay = ?",
-                (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind, s.relay),
+                (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind, s.doubt, s.relay),
             )
 
     def trouble(self) -> str:
@@ -175,8 +178,9 @@ class LedgerStore:
         return ""
 
     def _source(self, s: Source) -> None:
-        values = (s.relay, s.stream, s.seq, s.digest, s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind)
-        self._db.execute("insert or replace into source values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        state = (s.heard, s.skew, s.read, s.log, s.problem, s.counted, s.blind, s.doubt)
+        values = (s.relay, s.stream, s.seq, s.digest, *state)
+        self._db.execute("insert or replace into source values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def _mail(self, relay: str, told: Told, change: Counter[tuple[Any, ...]]) -> None:
         """Its rows in place of those before; ``change``: what that means for the sums by hour."""

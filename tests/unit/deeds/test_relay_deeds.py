@@ -279,6 +279,31 @@ def test_what_does_not_start_with_the_machine_is_a_difference(tmp_path) -> None:
         "/etc/systemd/system/postfix: at the machine's start: is masked, should be enabled",
         "/etc/bcp-relay/tls.pem: rights: is readable by others, should be 0600 of root",
     ]
+    changed = {"odd_recipients": ["+eve@corp.test", "-bob@corp.test"], "list_count": 7, "list_says": 7}
+    changed |= {"units_off": ["nftables is without /etc/nftables.d in /etc/nftables.conf"]}
+    (tmp_path / "r1.test/facts").write_text(json.dumps({**FACTS, **changed}))
+    drop_in = tmp_path / "r1.test/root/etc/systemd/system/postfix.service.d/override.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nExecStart=\n")
+    (found,) = asyncio.run(relay_kit.check_kit(site.app()))
+    assert [str(d) for d in found.drifts][-3:] == [
+        '/etc/nftables.conf: include: is missing, should be "/etc/nftables.d/*.nft"',
+        "/etc/postfix/bcp_recipients.db: eve@corp.test: is there, should be absent",
+        "/etc/postfix/bcp_recipients.db: bob@corp.test: is missing, should be there",
+    ]
+    (below,) = asyncio.run(relay_kit.check_kit(site.app(), root=tmp_path / "r1.test/root"))
+    assert [str(d) for d in below.drifts] == [
+        "/etc/systemd/system/postfix.service.d/override.conf: is there, should be absent"
+    ]
+    drop_in.unlink()
+    (tmp_path / "r1.test/facts").write_text(json.dumps({**FACTS, "list_count": 7, "list_says": 8}))
+    (found,) = asyncio.run(relay_kit.check_kit(site.app()))
+    assert [str(d) for d in found.drifts] == ["/etc/postfix/bcp_recipients: count: is 8, should be 7"]
+    (tmp_path / "r1.test/facts").write_text(json.dumps({**FACTS, "list_signed": False}))
+    (found,) = asyncio.run(relay_kit.check_kit(site.app()))
+    assert [str(d) for d in found.drifts] == [
+        "/etc/postfix/bcp_recipients: is changed by hand, should be as it was signed"
+    ]
     (tmp_path / "r1.test/facts").write_text(json.dumps(FACTS))
     (tmp_path / "r1.test/root/usr/local/sbin/bcp-relay").chmod(0o777)
     for looked in (relay_kit.check_kit(site.app()), relay_kit.check_kit(site.app(), root=tmp_path / "r1.test/root")):

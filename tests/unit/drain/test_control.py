@@ -300,3 +300,31 @@ def test_whatever_exchange_says_nothing_is_lost_or_tried_while_on_its_way(boxes,
             found = mails[other]
             mails[other] = QueuedMail(other, found.sender, found.recipients, found.arrived, "", "active")
         now += 0.5
+
+
+def test_a_mail_that_some_of_its_recipients_have_is_no_trouble_and_goes_on_at_once() -> None:
+    """An Exchange that takes five recipients at a time: the rest follows, and nothing is slowed down."""
+    full = "host x[192.0.2.1] said: 452 4.5.3 Too many recipients"
+    many = QueuedMail("Q1", "s@out.test", ("a@corp.test", "b@corp.test", "c@corp.test"), 1.0, "", "deferred")
+    c = Controller(DrainSettings(rate=10, first_rate=10, canary=1, step="1s"), 0.0)
+    c.see([many], 0.0, 0.0)
+    assert c.due(0.0) == ["Q1"]
+    for n, people in enumerate((many.recipients[1:], many.recipients[2:]), 1):
+        c.see([QueuedMail("Q1", many.sender, people, 1.0, full, "deferred")], float(n), float(n))
+        assert c.due(float(n)) == ["Q1"] and c.rate == 10 and not c.throttled
+    c.see([QueuedMail("Q1", many.sender, many.recipients[2:], 1.0, full, "deferred")], 3.0, 3.0)
+    assert c.due(3.0) == [], "nobody more has it: it rests"
+
+
+def test_the_forecast_goes_by_what_went_where_exchange_answers_slowly() -> None:
+    """Two a second go, whatever the relay is told: the rest takes as long as that, and not what the rate says."""
+    c = Controller(DrainSettings(rate=10, first_rate=10, canary=0, step="1s"), 0.0)
+    mails = [mail(n) for n in range(100)]
+    for second in range(30):
+        c.see(mails, float(second), float(second))
+        for tick in range(4):
+            c.due(second + tick / 4)
+        gone = list(c.away)[:2]
+        mails = [m for m in mails if m.queue_id not in gone]
+    left = len(mails) / 2
+    assert len(mails) == 40 and abs(c.seconds_left() - left) <= 0.2 * left and c.rate == 10

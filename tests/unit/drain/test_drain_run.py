@@ -178,3 +178,48 @@ def test_trouble_with_the_relay_is_no_end_and_a_fault_is() -> None:
     assert status.state == "done" and not r.mails
     with pytest.raises(Permanent, match="broken"):
         run(relay(20, troubles=[Permanent("broken")]))
+
+
+@dataclass
+class Pair(Scripted):
+    """Two machines; the second does not answer from one look to another."""
+
+    unheard: dict[str, str] = field(default_factory=dict)
+    dead: tuple[int, int] = (1, 10**9)
+    looks: int = 0
+
+    async def queue(self) -> list[QueuedMail]:
+        self.looks += 1
+        self.unheard.clear()
+        if not self.dead[0] < self.looks <= self.dead[1]:
+            return await super().queue()
+        self.unheard["two.test"] = "no route to host"
+        return [m for m in self.mails.values() if m.queue_id.endswith("@one.test")]
+
+
+def pair(dead: tuple[int, int]) -> Pair:
+    ids = [f"Q{n}@{host}.test" for n in range(6) for host in ("one", "two")]
+    mails = [QueuedMail(i, "s@o", ("u@corp.test",), float(n), "", "deferred") for n, i in enumerate(ids)]
+    return Pair({m.queue_id: m for m in mails}, dead=dead, shape=SHAPE.model_copy(update={"canary": 0, "rate": 1.0}))
+
+
+def test_a_host_that_dies_with_mail_and_comes_back_is_waited_for() -> None:
+    """Before: the drain was done as soon as the other was empty, its mail *gone from the queue without a record*."""
+    r = pair((1, 30))
+    status, _ = run(r)
+    assert status.state == "done" and status.gone == 12 and not r.mails
+    assert r.kept == [True, True, False], "it may have been started anew"
+
+
+def test_a_host_that_stays_dead_with_mail_is_named_and_nothing_is_done_that_is_not() -> None:
+    r, book = pair((1, 10**9)), Book()
+    with pytest.raises(Transient, match=r"all else has left r, and two\.test does not answer: \d messages wait") as no:
+        run(r, book, timeout=3600)
+    assert no.value.rule == "drain.unheard" and r.kept[-1] is False
+    left = len(r.mails)
+    assert left > 1 and all(i.endswith("@two.test") for i in r.mails) and book.told[-1].gone == 12 - left
+    assert (book.told[-1].state, book.told[-1].waiting) == ("running", left)
+    assert f"two.test does not answer: {left} messages wait there" in book.told[-1].why
+    with pytest.raises(Transient, match=rf"{left} message\(s\) are still at r, .*two\.test does not answer") as late:
+        run(pair((1, 10**9)), timeout=100)
+    assert late.value.rule == "drain.late"

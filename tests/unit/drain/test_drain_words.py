@@ -7,6 +7,7 @@ import pytest
 from bcp.drain.words import HOUR_S, MINUTE_S, Reading, Told, read
 
 HOST = "host corp-test.mail.protection.outlook.com[192.0.2.1] said: "
+GREETS = "host corp-test.mail.protection.outlook.com[192.0.2.1] refused to talk to me: "
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,10 @@ HOST = "host corp-test.mail.protection.outlook.com[192.0.2.1] said: "
         (HOST + "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", Reading(Told.REFUSED)),
         (HOST + "550 no such user", Reading(Told.REFUSED)),
         (HOST + "451 4.3.0 Mail server temporarily rejected message", Reading(Told.TROUBLE)),
+        (GREETS + "421 4.3.2 Service not available, too busy", Reading(Told.THROTTLED)),
+        (GREETS + "450 too many connections from your IP", Reading(Told.THROTTLED)),
+        ("delivery temporarily suspended: " + GREETS + "421 4.7.0 Too many concurrent", Reading(Told.THROTTLED)),
+        (GREETS + "554 5.7.1 Service unavailable, client host blocked", Reading(Told.TROUBLE)),
         ("connect to x[192.0.2.1]:25: Connection refused", Reading(Told.TROUBLE)),
         ("deferred transport", Reading(Told.KEPT)),
         ("", Reading(Told.TROUBLE)),

@@ -102,3 +102,21 @@ def test_whatever_comes_back_it_stays_between_the_floor_and_what_is_set(steps, f
         p.judge(now)
         assert max(LEAST, FLOOR * min(first, 30.0)) <= p.rate <= 30.0
         assert p.ceiling <= 30.0 or p.ceiling <= gone / length
+
+
+def test_a_share_that_does_not_grow_with_the_rate_does_not_hold_it() -> None:
+    """One in twenty hears *too many messages in this connection*, however slowly they go."""
+    p = pace()
+    for n in range(60):
+        step(p, 10 + n * 10, gone=p.rate * 0.95, throttled=p.rate * 0.05)
+    assert p.rate > 500
+
+
+@pytest.mark.parametrize("allowed", [20.0, 40.0, 150.0])
+def test_a_share_that_grows_with_the_rate_holds_it_there(allowed: float) -> None:
+    """At what Exchange takes, within the part that may be throttled; more is tried, and left again at once."""
+    p, above = pace(), 0
+    for n in range(200):
+        step(p, 10 + n * 10, gone=min(p.rate, allowed), throttled=max(0.0, p.rate - allowed))
+        above += n > 40 and p.rate > 1.15 * allowed
+    assert above <= 24 and 0.95 * allowed <= p.rate <= 1.9 * allowed

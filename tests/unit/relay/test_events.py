@@ -154,3 +154,13 @@ def test_queue_ids_are_short_or_long(ident) -> None:
 @pytest.mark.parametrize("word", ["warning", "NOQUEUE", "fatal", "statistics"])
 def test_words_are_no_queue_ids(word) -> None:
     assert event_of(line("qmgr", f"{word}: removed")) is None
+
+
+def test_an_address_as_old_postfix_writes_it_is_read_to_its_end() -> None:
+    """Before 3.5, and with ``info_log_address_format = internal``: without quotes, whatever is in it."""
+    rest = "relay=x[192.0.2.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)"
+    found = event_of(line("smtp", f"{Q}: to=<a b>c, d=<e@corp.test>, orig_to=<x>y@corp.test>, {rest}"))
+    assert found is not None and isinstance(found[1], ev.Tried)
+    assert (found[1].to, found[1].orig, found[1].status) == ("a b>c, d=<e@corp.test", "x>y@corp.test", "sent")
+    found = event_of(line("qmgr", f"{Q}: from=<a>b, size=1@x.test>, size=7, nrcpt=2 (queue active)"))
+    assert found == (Q, ev.Queued("a>b, size=1@x.test", 7, 2))

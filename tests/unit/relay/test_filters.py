@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
-from bcp.contracts.relay_ledger import FORWARDED, MAIL
+from bcp.contracts.relay_ledger import FORWARDED, MAIL, Wanted
+from bcp.relay.agent import Agent
 from bcp.relay.events import RISK
 from bcp.relay.rows import told_of
+from bcp.store.memory.relay_ledger import MemoryLedger
 
 from .shelves import Log, Q
+from .test_batches import Side, pull
 
 BACK = "4fR1ZZ0000z000"
 
@@ -58,3 +63,28 @@ def test_mail_that_was_not_tried_is_no_risk() -> None:
     assert log.mail().people[0].risky == 0
     log.tried("a@corp.test", "deferred", said)
     assert log.mail().people[0].risky == 1
+
+
+def test_an_agent_that_is_killed_between_two_instances_counts_their_mail_once(tmp_path) -> None:
+    """Whichever of them was heard last: the one hands it to the other, and says so a line later."""
+    side = Side(tmp_path / "a")
+    inner, outer = "Nov 27 10:00:01 relay postfix/", "Nov 27 10:00:01 relay postfix-out/"
+    text = (
+        f"{inner}smtpd[1]: 4fR1Qx0000z000: client=a[192.0.2.1]\n{inner}cleanup[2]: 4fR1Qx0000z000: message-id=<m@x>\n"
+        f"{inner}qmgr[3]: 4fR1Qx0000z000: from=<o@x>, size=9, nrcpt=1 (queue active)\n"
+        f"{outer}smtpd[5]: 4fR1Qx0000z111: client=localhost[127.0.0.1]\n"
+        f"{outer}cleanup[6]: 4fR1Qx0000z111: message-id=<m@x>\n"
+        f"{outer}smtpd[5]: disconnect from localhost[127.0.0.1] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5\n"
+    )
+    side.write(text.encode())
+    side.agent = Agent(side.options, side.store, UTC)
+    given = "to=<b@x>, relay=127.0.0.1[127.0.0.1]:10026, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent"
+    text = (
+        f"{inner}smtp[4]: 4fR1Qx0000z000: {given} (250 2.0.0 Ok: queued as 4fR1Qx0000z111)\n"
+        f"{inner}qmgr[3]: 4fR1Qx0000z000: removed\n"
+        f"{outer}qmgr[7]: 4fR1Qx0000z111: from=<o@x>, size=9, nrcpt=1 (queue active)\n"
+        f"{outer}smtp[8]: 4fR1Qx0000z111: {given.replace('127.0.0.1', '192.0.2.9')} (250 ok)\n"
+    )
+    side.write(text.encode())
+    pull(side, ledger := MemoryLedger())
+    assert [(f.queue_id, f.status) for f in ledger.fates(Wanted())] == [("postfix-out:4fR1Qx0000z111", "sent")]

@@ -260,6 +260,20 @@ def test_a_broken_packed_file_stops_at_it_and_says_so(tmp_path) -> None:
     assert machine.agent.problem == "" and len(machine.ledger()) == MAILS
 
 
+def test_what_was_packed_by_something_else_is_said_once_and_stops_nothing(tmp_path) -> None:
+    """logrotate with ``compresscmd zstd``: before, the packed bytes were taken for broken lines."""
+    (tmp_path / "mail.log.1.zst").write_bytes(b"\x28\xb5\x2f\xfd\n" * 40)
+    os.utime(tmp_path / "mail.log.1.zst", (NOW - 100, NOW - 100))
+    (tmp_path / "mail.log").write_bytes(TEXT)
+    os.utime(tmp_path / "mail.log", (NOW - 9, NOW - 9))
+    agent = Agent(Options("r", tmp_path, tmp_path / "mail.log"), AgentStore(tmp_path / "a.db"), UTC)
+    for _ in range(2):
+        agent.step(NOW)
+    assert dict(agent.listener.counted) == {"line": len(LINES)} and not agent.problem
+    (said,) = agent._remarks
+    assert said[2] == "log-unread" and "mail.log.1.zst cannot be read here" in said[3]
+
+
 def test_a_folder_that_is_not_there_is_a_problem(tmp_path) -> None:
     follower = Follower(tmp_path / "no" / "mail.log", Place(), lambda code, text: None)
     assert list(follower.pieces(NOW)) == [] and "No such file" in follower.problem

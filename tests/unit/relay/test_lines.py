@@ -50,6 +50,7 @@ def read(text: str | bytes, zone=UTC, names=()) -> Line | Not:
         f'<22>1 2026-11-27T10:00:01Z relay postfix/qmgr 5 ID1 [x@1 a="b]" c="\\"d"][y@2] {SAID}',
         json.dumps({"timestamp": "2026-11-27T10:00:01Z", "programname": "postfix/qmgr", "procid": "5", "msg": SAID}),
         json.dumps({"@timestamp": "2026-11-27T10:00:01Z", "syslogtag": "postfix/qmgr[5]:", "pid": 5, "message": SAID}),
+        json.dumps({"@timestamp": "2026-11-27T10:00:01Z", "syslogtag": "postfix/qmgr[5]:", "message": SAID}),
         f"Nov 27 2026 10:00:01: relay postfix/qmgr[5]: {SAID}",
         f"1795773601.000000 relay postfix/qmgr[5]: {SAID}",
         f"Nov 27 10:00:01 relay mail.info postfix/qmgr[5]: {SAID}",

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcp.relay_kit.drift import Drift, drifts, logical_lines, loose, services_of, settings_of
+from bcp.relay_kit.drift import (
+    Drift,
+    drifts,
+    foreign,
+    logical_lines,
+    loose,
+    open_folders,
+    services_of,
+    settings_of,
+)
 from bcp.relay_kit.files import KEYS, SSH_KEYS, KitFile
 
 MAIN = "# c\na = 1\nb =\n    x\n    y\ndefer_transports =\n"
@@ -72,6 +81,28 @@ def test_who_may_write_a_file_and_whose_it_is() -> None:
         "/c: rights: is 0440 of uid 65534, should be 0440 of uid 0",
     ]
     assert loose(kit, {}) == (), "an older relay does not tell"
+
+
+def test_what_is_not_the_kits_and_changes_what_it_does() -> None:
+    """A drop-in of systemd, a second file of SSH keys. What the kit brings is not among it."""
+    kit = [KitFile("root/etc/systemd/system/bcp-relay-agent.service", "x", 0o644), KitFile("README.txt", "x", 0o644)]
+    seen = ["etc/systemd/system/bcp-relay-agent.service", SSH_KEYS, "etc/systemd/system/postfix.service.d/a.conf"]
+    assert [str(d) for d in foreign(kit, seen)] == [
+        "/etc/systemd/system/postfix.service.d/a.conf: is there, should be absent"
+    ]
+    assert foreign(kit, []) == (), "an older relay does not tell"
+
+
+def test_a_folder_in_which_others_may_write() -> None:
+    """Whoever writes a folder puts another file in the place of the kit's. An account's own folder is the account's."""
+    well = {"etc/postfix": (0o755, 0), "etc/bcp-relay": (0o755, 0), "var/lib/bcp-relay/.ssh": (0o700, 999)}
+    assert open_folders(well) == open_folders({}) == ()
+    bad = {"etc/postfix": (0o777, 0), "etc/bcp-relay": (0o755, 1000), "var/lib/bcp-relay/.ssh": (0o703, 999)}
+    assert [str(d) for d in open_folders({**well, "usr/local/sbin": (0o755, 0), **bad})] == [
+        "/etc/bcp-relay: rights: is 0755 of uid 1000, should be 0755 of uid 0",
+        "/etc/postfix: rights: is 0777 of uid 0, should be 0775 of uid 0",
+        "/var/lib/bcp-relay/.ssh: rights: is 0703 of uid 999, should be 0701 of uid 999",
+    ]
 
 
 def test_other_files_by_their_first_line_that_differs() -> None:
