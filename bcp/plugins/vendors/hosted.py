@@ -79,9 +79,11 @@ def failed_well(whose: str, status: int, message: str) -> Fault:
     return Fault(SentState.LOST, "server", f"{whose} answers {status}, and that it failed: {message}")
 
 
-def endless(what: str) -> Fault:
-    """A listing whose pages do not end, or come again: what is missing in it, nobody knows."""
-    return Fault(SentState.REFUSED, "server", f"{what} does not end: the same page comes again and again")
+def endless(what: str, pages: int = 0) -> Fault:
+    """A listing whose pages come again, or do not end: what is missing in it, nobody knows. ``pages``: so many
+    different ones were read."""
+    why = f"{pages} pages came, and there are more" if pages else "the same page comes again and again"
+    return Fault(SentState.REFUSED, "server", f"{what} does not end: {why}")
 
 
 def hint_of_sign_in(why: str, otherwise: str) -> str:

@@ -116,6 +116,32 @@ def test_pages_that_come_again_end_at_once_and_are_not_a_hundred_zones(make) -> 
     assert "does not end" in reading.problem and made._api.calls <= 3
 
 
+class Endless:
+    """A listing in which each page is another one, and none is the last."""
+
+    def __init__(self, key: str, link: str) -> None:
+        self.key, self.link, self.calls = key, link, 0
+
+    async def call(self, *_: object, **__: object) -> dict[str, Any]:
+        self.calls += 1
+        return {self.key: [], self.link: f"https://management.azure.com/{self.calls}"}
+
+    async def get(self, *_: object) -> Told:
+        self.calls += 1
+        return Told([{"name": f"z{self.calls}.test", "id": str(self.calls)}], 1_000)
+
+
+@pytest.mark.parametrize(
+    ("make", "key", "link"),
+    [(_azure, "value", "nextLink"), (_google, "managedZones", "nextPageToken"), (_cloudflare, "result", "")],
+)
+def test_a_listing_of_ever_new_pages_is_left_and_called_what_it_is(make, key, link) -> None:
+    made = make()
+    made._api = api = Endless(key, link)
+    reading = asyncio.run(made.read([NAME]))[0]
+    assert "does not end: 100 pages came, and there are more" in reading.problem and api.calls == 100
+
+
 def test_a_zone_that_two_pages_name_is_one_zone() -> None:
     made = _cloudflare()
     made._api.get = lambda *_: asyncio.sleep(0, Told([{"name": NAME, "id": ID}], 1))
