@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcp.contracts import effect as effects
+from bcp.contracts.dns import MxSet
 from bcp.contracts.journal import Effect
 from bcp.deeds.run import run_lock
 from bcp.deeds.who import RUN, Ground, Who
+from bcp.engine.left import Left, left_of
 from bcp.engine.state import FINAL
+from bcp.engine.store import RunView
 from bcp.kernel.errors import Missing, Refused
+from bcp.mx.joined import held
+from bcp.mx.read import read_all
 from bcp.store.sqlite.book import Book
+from bcp.wiring.world import UNMOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Settled:
     keys: tuple[str, ...]
     happened: bool
     by: str
+    then: str = ""
+    """The command that goes on from there; empty: nothing waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +55,18 @@ async def settle(ground: Ground, who: Who, found: Settle) -> Settled:
     """Write a person's word into the run's ledger. Go on with the run afterwards (resume).
 
     Raises:
-        Refused: ``not-allowed``; ``run-live`` (a process works on the run and may settle it itself).
+        Refused: ``not-allowed``; ``run-live`` (a process works on the run and may settle it itself);
+            ``seen-otherwise`` (what stands at a domain says the contrary).
         Missing: no such run; ``nothing-in-doubt`` by this name.
     """
     who.must(RUN)
     runs = ground.app.running.runs
     run_id = runs.find(found.run)
-    doubtful = [e for e in runs.view(run_id).record.effects if e.state != "settled" and _means(e, found.what)]
+    view = runs.view(run_id)
+    doubtful = [e for e in view.record.effects if e.state != "settled" and _means(e, found.what)]
+    left = next((x for x in left_of(view) if x.domain == found.what.lower().rstrip(".") and not x.known), None)
+    if left is not None and not doubtful:
+        return await _left(ground, who, view, left, found)
     if not doubtful:
         raise Missing(
             f"nothing in doubt is called {found.what!r}", rule="nothing-in-doubt", hint=f"bcp status {run_id}"
@@ -75,7 +88,46 @@ async def settle(ground: Ground, who: Who, found: Settle) -> Settled:
                 )
         finally:
             journal.close()
-    return Settled(run_id, tuple(e.key for e in doubtful), found.happened, who.person)
+    return Settled(run_id, tuple(e.key for e in doubtful), found.happened, who.person, f"bcp resume {run_id}")
+
+
+async def _left(ground: Ground, who: Who, view: RunView, left: Left, found: Settle) -> Settled:
+    """A domain that a switch left in doubt while others moved: it counts as moved, or is given up, so that
+    another run may have it. A run that somebody works on hears of it as of every word."""
+    domain, runs = left.domain, ground.app.running.runs
+    if seen := await _otherwise(ground, view, left, happened=found.happened):
+        right = "--not-happened" if found.happened else "--happened"
+        hint = f"Where that is so at the DNS host, too: bcp settle {view.id} {domain} {right}"
+        raise Refused(f"{domain} has {seen} now", rule="seen-otherwise", hint=hint)
+    state = "applied" if found.happened else "refused"
+    why = "" if found.happened else f"{who.person} looked: it has what it had"
+    data = {"domain": domain, "state": state, "why": why, "happened": str(found.happened)}
+    data |= {"reason": found.reason, "how": who.how}
+    if view.live:
+        runs.tell(view.id, "settle", who.person, step=left.step, **data)
+    else:
+        with run_lock(ground.app, view.id):
+            journal = runs.store.open(runs.path(view.id), ground.app.clock)
+            try:
+                await journal.record("doubt_settled", step=left.step, actor=who.person, **data)
+            finally:
+                journal.close()
+    then = "" if found.happened else f"bcp run --rest-of {view.id}"
+    return Settled(view.id, (domain,), found.happened, who.person, then)
+
+
+async def _otherwise(ground: Ground, view: RunView, left: Left, *, happened: bool) -> str:
+    """What stands there and says the contrary; empty: nothing does, or it cannot be read."""
+    world = ground.app.world
+    if left.domain not in world.domains or world.domains[left.domain].dns == UNMOVED:
+        return ""
+    outputs = view.state.steps[left.step].outputs
+    items = outputs.get("items")
+    parts = [i for i in (items if isinstance(items, list) else [outputs]) if left.domain in (i.get("left") or {})]
+    wrong = [MxSet.from_data(p["before" if happened else "after"][left.domain]) for p in parts]
+    reading = (await read_all([left.domain], world))[0]
+    there = [] if reading.problem else held(reading)
+    return next((str(m) for m in there if any(w.same(m) for w in wrong)), "")
 
 
 def _means(effect: Effect, what: str) -> bool:

@@ -133,4 +133,8 @@ def unknown_hint(view: RunView, left: Iterable[Left]) -> str:
     names = [x.domain for x in left if not x.known]
     if not names:
         return ""
-    return f"Read the MX of {', '.join(names[:3])} at the DNS host. This run keeps them: bcp failback {view.id}"
+    settle = f"bcp settle {view.id} {names[0]} --happened (or --not-happened: then --rest-of takes it)"
+    return (
+        f"Read the MX of {', '.join(names[:3])} at the DNS host, and say what you found: {settle}. "
+        f"Until then this run keeps them, and bcp failback {view.id} puts them back"
+    )
