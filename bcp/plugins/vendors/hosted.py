@@ -52,7 +52,7 @@ _TROUBLE = {
 
 def one_sentence(message: str, hint: str) -> str:
     """What it is, and what to do. A vendor's own full stop does not stand in its middle."""
-    return f"{message.rstrip(' .')}: {hint[:1].lower()}{hint[1:]}" if hint else message
+    return f"{message.rstrip(' .?!')}: {hint[:1].lower()}{hint[1:]}" if hint else message
 
 
 def in_words(text: str, most: int = 300) -> str:
@@ -251,8 +251,8 @@ class Hosted(Writer):
                 raise Fault(SentState.REFUSED, "two-zones", text, f"Say which one is meant: zone_ids: ({ids}).")
             if found:
                 return found[0]
-        hint = "Check the account, and whose name servers the domain has; no zone is ever made."
-        raise Fault(SentState.REFUSED, "zone", f"this credential sees no public zone for {domain} {self.vendor}", hint)
+        hint = "Check the account, what the credential may see, and whose name servers it has; no zone is ever made."
+        raise Fault(SentState.REFUSED, "zone", f"this credential sees no public zone for it {self.vendor}", hint)
 
     async def warm(self, domains: Sequence[str]) -> Warmth:
         """Zone ids, and when the credential ends."""

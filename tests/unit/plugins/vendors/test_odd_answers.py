@@ -18,6 +18,7 @@ from bcp.plugins.vendors import google as cloud
 from bcp.plugins.vendors.cloudflare import Told
 from bcp.plugins.vendors.cloudflare_records import is_at, is_called, posts_of, zone_of
 from bcp.plugins.vendors.hosted import Fault, ZoneAt
+from bcp.plugins.vendors.route53 import fault_of
 from bcp.plugins.vendors.route53_host import Route53Dns
 from bcp.testing.clock import FakeClock
 
@@ -206,3 +207,44 @@ def test_a_comment_that_the_host_does_not_take_costs_no_switch(code, batches) ->
     except Fault as fault:
         assert fault.code == code == "permission"
     assert len(sent) == batches and sent[0]["posts"][0]["comment"]
+
+
+def _of_azure(domain: str) -> Fault:
+    scope = f"/subscriptions/1/resourceGroups/dns/providers/Microsoft.Network/dnsZones/{domain}/MX/@"
+    text = (
+        "The client '1-2' with object id '3-4' does not have authorization to perform action "
+        f"'Microsoft.Network/dnsZones/MX/write' over scope '{scope}' or the scope is invalid. Please refresh."
+    )
+    with pytest.raises(Fault) as caught:
+        arm.told(Reply(403, {}, json.dumps({"error": {"code": "AuthorizationFailed", "message": text}})))
+    return caught.value
+
+
+def _of_aws(domain: str) -> Fault:
+    from botocore.exceptions import ClientError
+
+    text = (
+        "User: arn:aws:iam::1:user/bcp is not authorized to perform: route53:GetHostedZone on resource: "
+        f"arn:aws:route53:::hostedzone/{domain} because no identity-based policy allows it"
+    )
+    return fault_of(ClientError({"Error": {"Code": "AccessDenied", "Message": text}}, "GetHostedZone"))
+
+
+def _of_aws_away(domain: str) -> Fault:
+    from botocore.exceptions import ConnectionClosedError
+
+    return fault_of(ConnectionClosedError(endpoint_url=f"http://127.0.0.1:9/hostedzone/{domain}?name={domain}"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "holds"),
+    [
+        (_of_azure, "allow Microsoft.Network/dnsZones/MX/write to client 1-2 in /subscriptions/1/resourceGroups/dns"),
+        (_of_aws, "to perform: route53:GetHostedZone because no identity-based policy"),
+        (_of_aws_away, "http://127.0.0.1:9"),
+    ],
+)
+def test_one_right_that_is_missing_or_one_dead_host_is_one_reason_for_all_domains(fault, holds) -> None:
+    """A thousand domains had a thousand sentences, which differed by the name of a record set."""
+    one, two = fault("one.test"), fault("two.test")
+    assert one.message == two.message and holds in one.message and "one.test" not in one.message
