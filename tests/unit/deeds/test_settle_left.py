@@ -71,6 +71,23 @@ def test_a_word_that_what_stands_there_contradicts_is_not_taken(house, monkeypat
     house.do(settle(house.ground, person("alice"), Settle(run, "corp.test", not happened)))
 
 
+def test_a_step_s_name_means_all_of_them_but_what_the_host_contradicts(house, monkeypatch) -> None:
+    """A host that died left 150 in doubt at once."""
+    left = {d: {"state": "unknown", "why": "it fell silent"} for d in ("corp.test", "two.test")}
+    both = {k: dict.fromkeys(left, DOUBT[k]["corp.test"]) for k in ("before", "after")}
+    house.app.world.domains["two.test"] = house.app.world.domains["corp.test"]
+    run = doubtful(house, {**both, "left": left, "states": dict.fromkeys(left, "unknown")})
+    assert "bcp settle run-1 mx" in kept_back(house.app, run)
+
+    async def read_all(domains, services):
+        return [Reading(d, d, NEW if d == "two.test" else OLD) for d in domains]
+
+    monkeypatch.setattr(deeds, "read_all", read_all)
+    done = house.do(settle(house.ground, person("alice"), Settle(run, "mx", False)))
+    assert done.keys == ("corp.test",) and done.seen == {"two.test": str(NEW)}
+    assert again(house.app, run, PlanRequest("")).domains == ("corp.test",)
+
+
 def test_a_run_that_somebody_works_on_hears_of_it(house) -> None:
     from bcp.engine.heard import meaning
 
