@@ -57,6 +57,11 @@ def situation(
         mx = Mx(False, left_by=last.id, left_at=last.moved_at, back=bool(last.parent))
     if view is not None and in_doubt(view):
         mx = Mx(False, doubt=view.id)
+    elif view is not None and mx.relay:
+        from bcp.engine.left import left_of
+
+        lost = {x.domain for x in left_of(view) if not x.known}  # of these nobody knows where their mail goes
+        mx = replace(mx, domains=tuple(d for d in mx.domains if d not in lost))
     elif not mx.relay and (drill := next((c for c in cards if c.drill and c.stands), None)) is not None:
         mx = replace(mx, exercise=drill.id)
     asks = _gate(view) if view is not None and view.live else None

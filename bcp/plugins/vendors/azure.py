@@ -38,6 +38,7 @@ NO_ZONE = frozenset(
 )
 _NOT_YET = re.compile(r"not yet valid|not valid before|\bnbf\b", re.IGNORECASE)
 """Words for a token whose time has not begun."""
+_LOCKED_AT = re.compile(r"scope\(s\) are locked: ('[^.]+')")
 _DENIED = re.compile(r"^The client '([^']+)'.* perform action '([^']+)' over scope '(.*?)(?:/providers/[^']*)?'")
 """Who may not do what, and in which group: the record set would make it another sentence for each domain."""
 LOCKED = frozenset({"ScopeLocked", "ReadOnlyDisabledSubscription"})
@@ -158,7 +159,9 @@ def _fault(status: int, code: str, message: str) -> Fault:
         return Fault(SentState.STALE, "stale", message)
     if code in LOCKED:
         hint = "Take the lock away (portal: Locks), or ask who set it: with it the MX cannot be moved."
-        return Fault(SentState.REFUSED, "locked", f"a lock stands on this zone: {message}", hint)
+        locked = _LOCKED_AT.search(message)
+        text = f"a lock stands on {locked[1]}" if locked else f"a lock stands on this zone: {message}"
+        return Fault(SentState.REFUSED, "locked", text, hint)
     if status == 401 and _NOT_YET.search(message):
         hint = "Set this machine's clock (NTP); where it is right, theirs differ: wait some minutes."
         text = f"Azure's clock says that a token of Microsoft's sign-in has not begun: {message}"
