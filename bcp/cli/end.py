@@ -119,7 +119,9 @@ def work_on(app: App, run: str, *, asks: bool) -> None:
 
 def settle(
     run_id: RunId,
-    what: Annotated[str, typer.Argument(metavar="STEP|KEY", help="Step in doubt, or one effect's key.")],
+    what: Annotated[
+        str, typer.Argument(metavar="STEP|KEY|DOMAIN", help="Step in doubt, one effect's key, or a domain.")
+    ],
     happened: Annotated[bool | None, typer.Option("--happened/--not-happened", help="What you found out.")] = None,
     reason: Reason = "",
 ) -> None:
@@ -132,10 +134,14 @@ def settle(
     app = make_app()
     done = wait_for(say(ground_of(app), who_is(app), Settle(run_id, what, happened, reason)))
     word = "happened" if done.happened else "not happened"
+    noun = "effect" if any("/" in key for key in done.keys) else "domain"
+    if done.seen:
+        some = "; ".join(f"{domain} has {mx}" for domain, mx in list(done.seen.items())[:3])
+        render.warn(f"Not taken of {plural(len(done.seen), 'domain')}, which the DNS host contradicts: {some}")
     render.emit(
         "bcp.settled/1",
         {"run": done.run, "keys": list(done.keys), "happened": done.happened, "by": done.by},
-        f"{plural(len(done.keys), 'effect')} settled as {word} by {done.by}. Go on: bcp resume {done.run}",
+        f"{plural(len(done.keys), noun)} settled as {word} by {done.by}.{f' Go on: {done.then}' * bool(done.then)}",
     )
 
 

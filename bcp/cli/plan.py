@@ -237,12 +237,14 @@ def describe(made: Plan) -> str:
 
 def _each_once(refused: list[tuple[str, Refusal]]) -> list[tuple[str, Refusal]]:
     """Each reason once, with the first domains that it is said of: a dead credential is one, and no thousand lines."""
-    from bcp.plan.alike import together
+    from bcp.plan.alike import repeated, together
 
     alike: dict[tuple[str, Refusal], list[str]] = {}
     for step, refusal in refused:
         alike.setdefault((step, replace(refusal, message="")), []).append(refusal.message)
-    return [(step, replace(r, message=text)) for (step, r), texts in alike.items() for text in together(texts)]
+    said = [(step, replace(r, message=text)) for (step, r), texts in alike.items() for text in together(texts)]
+    bodies = {r.message.partition(": ")[2] for _, r in said if not r.overridable} - {""}
+    return [(s, r) for s, r in said if r.overridable or not repeated(r.message.partition(": ")[2], bodies)]
 
 
 def forecast_text(found: Forecast | None) -> str:

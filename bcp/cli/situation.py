@@ -57,6 +57,8 @@ def situation(
         mx = Mx(False, left_by=last.id, left_at=last.moved_at, back=bool(last.parent))
     if view is not None and in_doubt(view):
         mx = Mx(False, doubt=view.id)
+    elif view is not None and mx.relay:
+        mx = _known(mx, view)
     elif not mx.relay and (drill := next((c for c in cards if c.drill and c.stands), None)) is not None:
         mx = replace(mx, exercise=drill.id)
     asks = _gate(view) if view is not None and view.live else None
@@ -190,6 +192,14 @@ def _mx(cards: Sequence[RunCard]) -> tuple[Standing, Mx]:
     if not holds:
         return stands, Mx(False)
     return stands, Mx(True, min(c.moved_at for c in holds), _domains(holds), holds[0].id, holds[0].playbook)
+
+
+def _known(mx: Mx, view: RunView) -> Mx:
+    """Without the domains of which nobody knows where their mail goes."""
+    from bcp.engine.left import left_of
+
+    lost = {x.domain for x in left_of(view) if not x.known}
+    return replace(mx, domains=tuple(d for d in mx.domains if d not in lost))
 
 
 def _domains(cards: Sequence[RunCard]) -> tuple[str, ...]:

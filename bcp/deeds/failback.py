@@ -51,7 +51,8 @@ async def plan_back(
     recovery = loads(view.plan["playbook_text"]).book.recovery
     if recovery is None:
         what = f"{view.plan['playbook']} has no way back, and a run keeps the playbook that it began with"
-        hint = "Undo what it did: bcp abort. For the next run: add recovery: {playbook: ...} to the playbook."
+        undo = f"Undo what it did: bcp abort {view.id}."
+        hint = f"{undo} For the next run: add recovery: {{playbook: ...}} to the playbook."
         raise Refused(what, rule="no-recovery", hint=hint)
     wanted = PlanRequest(recovery.playbook, domains=kept_domains(view), overrides=overrides or {}, parent=view.id)
     return view, await make(ground, who, wanted)

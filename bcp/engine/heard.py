@@ -1,4 +1,4 @@
-"""What people say to a run from outside (approve, reject, abort, back again), as events of its journal."""
+"""What people say to a run from outside (approve, reject, abort, settle, back again), as events of its journal."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ def meaning(signal: Signal, moves: Moves) -> list[Draft]:
         if not moves.moved():
             return [Draft("aborting", "", signal.actor, {"reason": str(data.get("reason", ""))})]
         return moves.asked_for(signal)
+    if signal.kind == "settle":
+        found = {n: str(data.get(n, "")) for n in ("domain", "state", "why", "happened", "reason", "how")}
+        return [Draft("doubt_settled", str(data.get("step", "")), signal.actor, found)]
     if signal.kind == "recovered":
         return [Draft("recovered", "", signal.actor, {"run": str(data.get("run", ""))})]
     return []

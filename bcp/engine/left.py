@@ -130,7 +130,12 @@ def lines(left: Iterable[Left], most: int = 5) -> list[str]:
 
 def unknown_hint(view: RunView, left: Iterable[Left]) -> str:
     """What to do about those of which nobody knows; empty: there are none."""
-    names = [x.domain for x in left if not x.known]
-    if not names:
+    rows = [x for x in left if not x.known]
+    if not rows:
         return ""
-    return f"Read the MX of {', '.join(names[:3])} at the DNS host. This run keeps them: bcp failback {view.id}"
+    which = rows[0].domain if len(rows) == 1 else rows[0].step
+    settle = f"bcp settle {view.id} {which} --happened (or --not-happened: then --rest-of takes it)"
+    return (
+        f"Read the MX of {', '.join(x.domain for x in rows[:3])} at the DNS host, and say what you found, of a domain "
+        f"or of all: {settle}. Until then this run keeps them, and bcp failback {view.id} puts them back"
+    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bcp.contracts.journal import Event
+from bcp.store.targets import said_of
 
 DONE = frozenset({"ok", "unchanged", "would_run"})
 """Step states after which dependent steps may start."""
@@ -277,9 +278,9 @@ def _doubt_settled(state: RunState, event: Event) -> None:
     step = state.steps.get(event.step)
     if step is None:
         return
+    step.outputs = said_of(step.outputs, event.data)
     step.begun = step.begun or bool(event.data.get("part"))
-    if step.status == "in_doubt":
-        step.status = "running"
+    step.status = "running" if step.status == "in_doubt" else step.status
 
 
 def _run_finished(state: RunState, event: Event) -> None:

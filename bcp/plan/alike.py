@@ -17,7 +17,13 @@ def together(messages: Iterable[str]) -> list[str]:
     for message in messages:
         of = _OF_A_DOMAIN.fullmatch(message)
         found.setdefault(of[2] if of else message, []).extend([of[1]] if of else [])
-    return [f"{_some(list(dict.fromkeys(names)))}: {text}" if names else text for text, names in found.items()]
+    said = {text: names for text, names in found.items() if not repeated(text, found)}
+    return [f"{_some(list(dict.fromkeys(names)))}: {text}" if names else text for text, names in said.items()]
+
+
+def repeated(text: str, others: Iterable[str]) -> bool:
+    """Does it end with what another one says alone: a check before a step and the step itself have one reason?"""
+    return any(text.endswith(f": {other}") for other in others)
 
 
 def _some(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bcp.contracts.store import RunCard
 from bcp.contracts.traits import Trait, has
-from bcp.store.targets import given_up, moves_mx, names_given_up, targets_of
+from bcp.store.targets import given_up, moves_mx, names_given_up, said_of, targets_of
 
 _NOTHING = frozenset({"failed", "skipped", "not_reached", "pending"})
 """Step states that leave nothing behind."""
@@ -139,6 +139,8 @@ class CardFold:
 
     def _doubt_settled(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         self._doubts.discard(step)
+        if step in self._switched:
+            self._switch_ended(step, "ok", said_of(self._switched[step], data))
 
     def _gate_opened(self, at: float, step: str, actor: str, data: Mapping[str, Any]) -> None:
         self._gates.add(step)

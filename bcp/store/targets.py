@@ -87,6 +87,29 @@ def not_moved(outputs: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(d for d, sure in ends.items() if sure == {True})
 
 
+def said_of(outputs: Mapping[str, Any], found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Outputs of a switch that is over, after a person found out what became of a domain of which nobody knew.
+    ``found``: the ``domain``, its ``state`` (``applied``, or ``refused``: it has what it had) and ``why``. What is
+    certain already stays, and what names no domain changes nothing."""
+    if "domain" not in found:
+        return outputs
+    items = outputs.get("items")
+    if isinstance(items, list):
+        return {**outputs, "items": [_with(i, found) if isinstance(i, Mapping) else i for i in items]}
+    return _with(outputs, found)
+
+
+def _with(one: Mapping[str, Any], found: Mapping[str, Any]) -> Mapping[str, Any]:
+    domain, state, left = str(found["domain"]), str(found.get("state", "")), dict(_part(one, "left"))
+    end = left.get(domain)
+    if not isinstance(end, Mapping) or end.get("state") in NOT_MOVED:
+        return one
+    del left[domain]
+    if state in NOT_MOVED:
+        left[domain] = {"state": state, "why": str(found.get("why", ""))}
+    return {**one, "left": left, "states": {**_part(one, "states"), domain: state}}
+
+
 def given_up(
     steps: Iterable[Mapping[str, Any]], ended: Mapping[str, Mapping[str, Any]], skipped: Collection[str]
 ) -> frozenset[str]:

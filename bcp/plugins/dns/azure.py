@@ -193,7 +193,7 @@ class AzureDns(Hosted):
             path = told.get("nextLink") or ""
             if not isinstance(path, str) or not path:
                 return found
-        raise endless("Azure's list of zones")
+        raise endless("Azure's list of zones", 0 if path in seen else MAX_PAGES)
 
     async def _at(self, zone: ZoneAt, name: str) -> There:
         """The MX; where there is none, whether anything else stands there (an alias, or what ends a wildcard)."""

@@ -152,8 +152,8 @@ class CloudflareDns(Hosted):
             if page >= told.pages and (told.counted or not fresh):  # where none are counted: when no more rows come
                 return found
             if told.result and not fresh:
-                break
-        raise endless("Cloudflare's listing")
+                raise endless("Cloudflare's listing")
+        raise endless("Cloudflare's listing", MAX_PAGES)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -123,10 +123,10 @@ class GoogleDns(Hosted):
             if not isinstance(token, str) or not token:
                 return rows
             if token in seen:
-                break
+                raise endless(f"Google's list of {key}")
             seen.add(token)
             params = {**asked, "pageToken": token}
-        raise endless(f"Google's list of {key}")
+        raise endless(f"Google's list of {key}", MAX_PAGES)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

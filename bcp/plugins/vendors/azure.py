@@ -38,6 +38,9 @@ NO_ZONE = frozenset(
 )
 _NOT_YET = re.compile(r"not yet valid|not valid before|\bnbf\b", re.IGNORECASE)
 """Words for a token whose time has not begun."""
+_LOCKED_AT = re.compile(r"scope\(s\) are locked: ('[^.]+')")
+_DENIED = re.compile(r"^The client '([^']+)'.* perform action '([^']+)' over scope '(.*?)(?:/providers/[^']*)?'")
+"""Who may not do what, and in which group: the record set would make it another sentence for each domain."""
 LOCKED = frozenset({"ScopeLocked", "ReadOnlyDisabledSubscription"})
 
 
@@ -156,7 +159,9 @@ def _fault(status: int, code: str, message: str) -> Fault:
         return Fault(SentState.STALE, "stale", message)
     if code in LOCKED:
         hint = "Take the lock away (portal: Locks), or ask who set it: with it the MX cannot be moved."
-        return Fault(SentState.REFUSED, "locked", f"a lock stands on this zone: {message}", hint)
+        locked = _LOCKED_AT.search(message)
+        text = f"a lock stands on {locked[1]}" if locked else f"a lock stands on this zone: {message}"
+        return Fault(SentState.REFUSED, "locked", text, hint)
     if status == 401 and _NOT_YET.search(message):
         hint = "Set this machine's clock (NTP); where it is right, theirs differ: wait some minutes."
         text = f"Azure's clock says that a token of Microsoft's sign-in has not begun: {message}"
@@ -166,7 +171,9 @@ def _fault(status: int, code: str, message: str) -> Fault:
         return Fault(SentState.REFUSED, "credential", f"Azure refuses the token ({code}): {message}", hint)
     if status == 403:
         hint = "Assign the role that `bcp dns policy` prints to this identity."
-        return Fault(SentState.REFUSED, "permission", f"Azure does not allow it: {message}", hint)
+        denied = _DENIED.search(message)
+        text = f"Azure does not allow {denied[2]} to client {denied[1]} in {denied[3]}" if denied else ""
+        return Fault(SentState.REFUSED, "permission", text or f"Azure does not allow it: {message}", hint)
     if code in NO_ZONE:
         hint = "Check subscription_id:, resource_group: and zone_ids:."
         return Fault(SentState.REFUSED, "zone", f"Azure knows no such zone ({code}): {message}", hint)

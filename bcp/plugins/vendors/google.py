@@ -48,7 +48,7 @@ class CloudDns:
             reply = await self._once(method, path, body, params)
         if reply.status == 401:
             self.tokens.forget()
-        return told(reply)
+        return told(reply, needs(method, path))
 
     async def _once(
         self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str] | None
@@ -80,8 +80,22 @@ def not_google(what: object) -> Fault:
     return not_of("Cloud DNS", what, "endpoint:.")
 
 
-def told(reply: Reply) -> Mapping[str, Any]:
-    """The body of a good answer. Raises ``Fault`` for every other. Pure."""
+def needs(method: str, path: str) -> str:
+    """The permission that a call needs (cloud.google.com/dns/docs/access-control): Google's *Forbidden* names none."""
+    _, _, rest = path.partition("/managedZones")
+    kind = rest.split("/")[2:3]
+    if not rest:
+        return "dns.managedZones.list"
+    if kind == ["rrsets"]:
+        return "dns.resourceRecordSets.list"
+    if kind == ["changes"]:
+        changes = "dns.changes.create, and dns.resourceRecordSets.create and .delete for this name and type"
+        return changes if method == "POST" else "dns.changes.get"
+    return "dns.managedZones.get"
+
+
+def told(reply: Reply, right: str = "") -> Mapping[str, Any]:
+    """The body of a good answer. Raises ``Fault`` for every other. ``right``: what the call needs. Pure."""
     wait = retry_after(reply.headers)
     slow = Fault(
         SentState.THROTTLED, "throttled", "Google asks us to slow down", wait_s=WAIT_S if wait is None else wait
@@ -104,7 +118,7 @@ def told(reply: Reply) -> Mapping[str, Any]:
         raise failed_well("Google", reply.status, message)
     if reasons & THROTTLED:
         raise slow
-    raise _fault(reply.status, reasons, message)
+    raise _fault(reply.status, reasons, message, right)
 
 
 def _reasons(error: Mapping[str, Any]) -> set[str]:
@@ -116,7 +130,7 @@ def _reasons(error: Mapping[str, Any]) -> set[str]:
     return found - {""}
 
 
-def _fault(status: int, reasons: set[str], message: str) -> Fault:
+def _fault(status: int, reasons: set[str], message: str, right: str) -> Fault:
     """What an error answer means."""
     missing = status == 404 and "deletions" in message
     if status in {409, 412} or missing:
@@ -129,7 +143,8 @@ def _fault(status: int, reasons: set[str], message: str) -> Fault:
         return Fault(SentState.REFUSED, "permission", f"Cloud DNS is not switched on: {message}", hint)
     if status == 403:
         hint = "Check project:, and give this account the roles that `bcp dns policy` prints."
-        return Fault(SentState.REFUSED, "permission", f"Google does not allow it: {message}", hint)
+        lacks = f" (this needs {right})" if right and "dns." not in message else ""
+        return Fault(SentState.REFUSED, "permission", f"Google does not allow it: {message.rstrip(' .')}{lacks}", hint)
     if status == 404 or "parameters.project" in message:
         hint = "Check project: and zone_ids:."
         return Fault(SentState.REFUSED, "zone", f"Google knows no such zone or project: {message}", hint)

@@ -52,7 +52,7 @@ _TROUBLE = {
 
 def one_sentence(message: str, hint: str) -> str:
     """What it is, and what to do. A vendor's own full stop does not stand in its middle."""
-    return f"{message.rstrip(' .')}: {hint[:1].lower()}{hint[1:]}" if hint else message
+    return f"{message.rstrip(' .?!')}: {hint[:1].lower()}{hint[1:]}" if hint else message
 
 
 def in_words(text: str, most: int = 300) -> str:
@@ -79,9 +79,11 @@ def failed_well(whose: str, status: int, message: str) -> Fault:
     return Fault(SentState.LOST, "server", f"{whose} answers {status}, and that it failed: {message}")
 
 
-def endless(what: str) -> Fault:
-    """A listing whose pages do not end, or come again: what is missing in it, nobody knows."""
-    return Fault(SentState.REFUSED, "server", f"{what} does not end: the same page comes again and again")
+def endless(what: str, pages: int = 0) -> Fault:
+    """A listing whose pages come again, or do not end: what is missing in it, nobody knows. ``pages``: so many
+    different ones were read."""
+    why = f"{pages} pages came, and there are more" if pages else "the same page comes again and again"
+    return Fault(SentState.REFUSED, "server", f"{what} does not end: {why}")
 
 
 def hint_of_sign_in(why: str, otherwise: str) -> str:
@@ -249,8 +251,8 @@ class Hosted(Writer):
                 raise Fault(SentState.REFUSED, "two-zones", text, f"Say which one is meant: zone_ids: ({ids}).")
             if found:
                 return found[0]
-        hint = "Check the account, and whose name servers the domain has; no zone is ever made."
-        raise Fault(SentState.REFUSED, "zone", f"this credential sees no public zone for {domain} {self.vendor}", hint)
+        hint = "Check the account, what the credential may see, and whose name servers it has; no zone is ever made."
+        raise Fault(SentState.REFUSED, "zone", f"this credential sees no public zone for it {self.vendor}", hint)
 
     async def warm(self, domains: Sequence[str]) -> Warmth:
         """Zone ids, and when the credential ends."""

@@ -59,6 +59,8 @@ UNKNOWN_KEY = frozenset(
     }
 )
 _TIME = re.compile(r"\b\d{8}T\d{6}Z")
+_URL, _ARN = re.compile(r"(https?://[^/\s\"']+)[^\s\"']*"), re.compile(r" on resource: \S+")
+"""What is another for each domain in words that are the same for all: they are to be one reason."""
 CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 
 
@@ -203,7 +205,7 @@ def fault_of(error: Exception) -> Fault:
         return no_credential(f"the AWS credential cannot be had: {_words(error)}")
     away = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError, aws.SSLError)
     if isinstance(error, away):
-        why = in_words(str(error))
+        why = in_words(_URL.sub(r"\1", str(error)))
         hint = OPENED if untrusted(why) else "Check the network and endpoint_url:; nothing was sent."
         return Fault(SentState.NOT_SENT, "unreachable", f"Route 53 cannot be reached: {why}", hint)
     if isinstance(error, (aws.ParamValidationError, aws.InvalidRegionError)) or type(error) is ValueError:
@@ -219,7 +221,7 @@ def not_route53(what: object) -> Fault:
 
 
 def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return " ".join(_URL.sub(r"\1", str(error)).split())[:300]
 
 
 def _told(response: Mapping[str, Any]) -> Fault:
@@ -262,7 +264,7 @@ def _credential(code: str, message: str, date: str) -> Fault | None:
     """Errors about who we are. ``date`` is that of the answer: the vendor's clock."""
     if code in DENIED:
         hint = "Attach the policy that `bcp dns policy` prints to this user or role."
-        return Fault(SentState.REFUSED, "permission", f"AWS does not allow it: {message}", hint)
+        return Fault(SentState.REFUSED, "permission", f"AWS does not allow it: {_ARN.sub('', message)}", hint)
     if code in EXPIRED:
         hint = "Log in again, or use a credential that renews itself (a role)."
         return Fault(SentState.REFUSED, "credential", f"the AWS credential has ended ({code})", hint)

@@ -152,7 +152,7 @@ class Route53Dns(Hosted):
             if not told.get("IsTruncated") or plain(after) != name or len(same) < len(zones):
                 return found
             start |= {"DNSName": str(after), "HostedZoneId": _bare(told.get("NextHostedZoneId"))}
-        raise endless("Route 53's list of zones")
+        raise endless("Route 53's list of zones", 0 if start in seen else MAX_PAGES)
 
     async def _pinned(self, name: str, ident: str) -> ZoneAt:
         """The zone of an id, compared with what it should be."""
@@ -188,7 +188,7 @@ class Route53Dns(Hosted):
             start["StartRecordType"] = told.get("NextRecordType")
             if told.get("NextRecordIdentifier"):
                 start["StartRecordIdentifier"] = told["NextRecordIdentifier"]
-        raise endless(f"Route 53's list of record sets at {name}")
+        raise endless(f"Route 53's list of record sets at {name}", 0 if start in seen else MAX_PAGES)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from bcp.contracts.store import RunQuery
 from bcp.detect.decide import TITLES, Decision
 from bcp.detect.watch import to_data
 from bcp.detect.wording import ACTIONS
-from bcp.engine.left import kept_domains
+from bcp.engine.left import kept_domains, left_of
 from bcp.engine.store import RunView
 from bcp.incident import questions
 from bcp.incident.standing import stuck
@@ -137,7 +137,9 @@ def _left_by(view: RunView) -> front.Mx | None:
             continue
         if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):
             return front.Mx(False)
-        return front.Mx(True, state.ended, kept_domains(view), view.id, str(view.plan["playbook"]))
+        lost = {x.domain for x in left_of(view) if not x.known}  # of these nobody knows where their mail goes
+        domains = tuple(d for d in kept_domains(view) if d not in lost)
+        return front.Mx(True, state.ended, domains, view.id, str(view.plan["playbook"]))
     return None
 
 

@@ -349,7 +349,7 @@ class Asker:
                 "seen": "; ".join(found.evidence[:2])[:300] or found.why,
                 "playbook": matter.playbook,
                 "plan": matter.checksum[:12],
-                "forecast": matter.forecast,
+                "forecast": matter.before + matter.forecast,
                 "run": question.run,
                 "incident": question.incident or question.run,
                 "until": local_text(question.deadline, self.core.app.settings.organisation.timezone),

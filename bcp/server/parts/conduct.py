@@ -204,7 +204,7 @@ class Conductor:
             except BcpError as error:
                 void = approved and errand.initiator == ME and error.rule in OF_THE_PLAN
                 again = errand.initiator == ME and may_try_again(error) and not void
-                if await self._refused(errand, error, again=again, told=told):
+                if await self._refused(errand, error, again=again, void=void, told=told):
                     if void:
                         self.voided(errand.incident, errand.name, errand.parent)
                     return None
@@ -227,7 +227,7 @@ class Conductor:
         """Has this run ended, by whomever?"""
         return bool(run) and any(c.id == run for c in self.core.app.running.cards(RunQuery(status=FINAL)))
 
-    async def _refused(self, errand: Errand, error: BcpError, *, again: bool, told: bool) -> bool:
+    async def _refused(self, errand: Errand, error: BcpError, *, again: bool, void: bool, told: bool) -> bool:
         """Say it; True when that is the end."""
         limit = errand.automatic and error.rule == "automatic-limit"
         mine = errand.initiator == ME and not errand.runs and not limit and (again or error.rule not in OF_THE_PLAN)
@@ -247,7 +247,8 @@ class Conductor:
             self.propose(errand.incident, errand.loaded)  # a person may
             return True
         if new and not (again and told):
-            key = "ask.notice.not-yet" if again else "ask.notice.cannot"
+            ways = {"not-yet": again, "anew": void, "cannot-now": later, "cannot": True}  # the first that holds
+            key = f"ask.notice.{next(way for way, holds in ways.items() if holds)}"
             await self._tell(errand.incident, said(key, name=errand.name, why=because(error)))
         return not again
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bcp.contracts.channel import Choice
+from bcp.contracts.store import RunQuery
 from bcp.engine.moves import ANYWAY, GATE
 from bcp.incident.model import Question
 from bcp.pages.times import plural
 from bcp.pages.words import USUAL, words
+from bcp.pages.words.said import reason, said
 from bcp.plan.model import Plan, read_plan
 from bcp.server.core import Core
 
@@ -30,6 +32,8 @@ class Matter:
     """The way back: the service works again."""
     asks: str = "start"
     """What a yes means: ``start`` it, ``undo`` (mail moves back), ``hand`` (records are entered)."""
+    before: str = ""
+    """That the last try failed, and why: who said yes to it is asked again."""
 
 
 async def matter_of(core: Core, question: Question) -> Matter:
@@ -42,16 +46,27 @@ async def matter_of(core: Core, question: Question) -> Matter:
         undo, about = question.step in {GATE, ANYWAY}, str(step.gate.get("about", "")) if step is not None else ""
         if about or (step is not None and undo):  # no plan: the consequence of an undo, or records to enter
             back, asks = not undo and bool(plan.get("parent")), "undo" if undo else "hand"
-            said = about or "mail goes back"
-            return Matter(str(plan["playbook"]), question.checksum, said, str(plan["kind"]), back, asks)
+            text = about or "mail goes back"
+            return Matter(str(plan["playbook"]), question.checksum, text, str(plan["kind"]), back, asks)
         changes, count = await runs.planned(question.run, "changes", 0, NAMED)
         sends, _ = await runs.planned(question.run, "forecasts", 0, SENDS)
-        said = forecast_of([str(c["target"]) for c in changes], count, [int(f["messages"]) for f in sends])
-        parent = bool(plan.get("parent"))
-        return Matter(str(plan["playbook"]), str(plan["checksum"]), said, str(plan["kind"]), parent)
+        text = forecast_of([str(c["target"]) for c in changes], count, [int(f["messages"]) for f in sends])
+        parent = str(plan.get("parent") or "")
+        before = failed_before(core, parent, question.run)
+        return Matter(
+            str(plan["playbook"]), str(plan["checksum"]), text, str(plan["kind"]), bool(parent), before=before
+        )
     path = core.state / "plans" / f"{question.step.removeprefix('plan:')}.json"
     kept = await asyncio.to_thread(read_plan, path)
-    return Matter(kept.playbook, kept.checksum, _forecast(kept), kept.kind, bool(kept.parent))
+    before = failed_before(core, kept.parent, "")
+    return Matter(kept.playbook, kept.checksum, _forecast(kept), kept.kind, bool(kept.parent), before=before)
+
+
+def failed_before(core: Core, parent: str, mine: str) -> str:
+    """Of the ways back from this run that were tried before ``mine``: that the last one failed, and why."""
+    rows = core.app.running.cards(RunQuery(parent=parent, status={"failed"})) if parent else ()
+    last = max((c for c in rows if c.id != mine), key=lambda c: c.created, default=None)
+    return said("ask.failed-before", why=reason(last.reason)) if last is not None and last.reason else ""
 
 
 def labels_of(asks: str, language: str = USUAL) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from bcp.engine.holds import SAID
 from bcp.engine.moves import ANYWAY, Consequence
 from bcp.kernel.errors import BcpError, Refused
 from bcp.pages.words import USUAL, Words, words
-from bcp.pages.words.said import in_rule
+from bcp.pages.words.said import in_language, in_rule
 from bcp.plan.model import read_plan
 from bcp.server.core import Core
 from bcp.server.parts import tongue
@@ -94,6 +94,7 @@ async def asked_in(core: Core, question: Question, matter: Matter, language: str
         forecast = by_hand(matter.forecast, w)
     else:
         short = forecast = await _start(core, question, w)
+        forecast = in_language(matter.before, language) + forecast
     found = await believed(core, question)
     said = {"forecast": forecast, "short": short, "although": although, "seen": seen(found, w)}
     return said | {"what": what(found, core.app.settings.service, w)}

@@ -11,6 +11,7 @@ import pytest
 from bcp.cli.plan import confirm, describe, how_to_start
 from bcp.cli.run import run
 from bcp.contracts.action import Refusal
+from bcp.plan.alike import together
 from bcp.kernel.errors import GateClosed, Refused
 from bcp.plan.model import Plan, PlannedStep
 
@@ -68,6 +69,20 @@ def test_a_plan_that_cannot_start_yet_says_what_it_waits_for() -> None:
     said = how_to_start(path, busy)
     assert "cannot be started yet" in said and said.index("bcp failback run-7") < said.index("bcp run plans/")
     assert how_to_start(path, None) == "\nRun it: bcp run plans/plan-1.json"
+
+
+def test_a_check_and_the_switch_after_it_give_one_reason_once(house) -> None:
+    """The right to write was missing, and both steps said so at length."""
+    why = "AWS does not allow it: no policy allows route53:ChangeResourceRecordSets"
+    check = Refusal("dns-not-ready", f"d0.test: we could not change its MX: {why}", "Attach the policy.")
+    no = tuple(Refusal("dns.not-allowed", f"d{i}.test: {why}", "Attach the policy.") for i in range(2))
+    steps = (
+        PlannedStep("dns-writable", "ready", "dns.mx.check", "", "run", refusals=(check,)),
+        PlannedStep("mx", "activation", "dns.mx.switch", "", "run", refusals=no),
+    )
+    text = " ".join(describe(replace(made(house), steps=steps)).split())
+    assert text.count("no policy allows") == 1 and "x mx: d0.test, d1.test: AWS does not allow it" in text
+    assert together([check.message, *(r.message for r in no)]) == [f"d0.test, d1.test: {why}"]
 
 
 def test_a_reason_of_a_thousand_domains_stands_there_once(house) -> None:

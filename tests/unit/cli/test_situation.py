@@ -313,3 +313,17 @@ def test_why_the_way_back_is_not_proposed_stands_in_the_first_lines(tmp_path: Pa
 def test_a_damaged_word_of_what_hinders_is_none(tmp_path: Path, junk: str) -> None:
     (tmp_path / "hindered.json").write_text(junk)
     assert read_hindrances(tmp_path) == []
+
+
+def test_a_domain_of_which_nobody_knows_is_not_counted_as_at_the_relay(tmp_path) -> None:
+    """Of 1,000 domains 600 were there, and the sentence said 750."""
+    states = {"corp.test": "applied", "side.test": "applied", "lost.test": "unknown"}
+    left = {"lost.test": {"state": "unknown", "why": "it fell silent"}}
+    mx = StepState("mx", "activation", status="ok", outputs={"states": states, "left": left})
+    state = SimpleNamespace(steps={"mx": mx}, status="holding")
+    record = SimpleNamespace(events=(), effects=())
+    plan = {"domains": list(states), "steps": [{"id": "mx", "uses": "dns.mx.switch"}]}
+    view = SimpleNamespace(id="run-1", live=False, plan=plan, state=state, record=record)
+    held = card(targets=tuple(f"mx:{d}" for d in states), moved_at=1.0)
+    found = situation(Runs(held), tmp_path, SERVICE, "UTC", view)
+    assert found.mx.domains == ("corp.test", "side.test") and "Mail of 2 domains" in sentence(found)

@@ -185,6 +185,7 @@ def test_what_somebody_must_mend_is_put_off_told_once_and_shown(tmp_path, troubl
     for _ in range(3):
         w.go(parent="run-0")
     assert off == [(w.incident, NAME, "run-0")] * 3 and len(w.speaker.told) == 1 and w.deeds.started == []
+    assert "tried again each minute, as long as it is needed" in w.speaker.told[0][1]
     assert len(w.core.kinds("refused", "run_failed")) == 1 and w.core.book.events()[-1].data["later"] is True
     assert hindered(read_hindrances(tmp_path), "healthy", w.core.clock.now())
     w.deeds.plans = [plan("relay-open")]
@@ -395,7 +396,7 @@ def test_a_yes_to_a_plan_that_is_void_is_said_and_asked_about_anew(tmp_path, rul
     assert w.deeds.asked == [] and w.core.kinds("refused", "run_started", "given_up") == ["refused"]
     assert w.core.last("refused")["again"] is False and w.core.last("refused")["rule"] == rule
     (told,) = w.speaker.told
-    assert "cannot start: the world has moved" in told[1]
+    assert "cannot start: the world has moved" in told[1] and "asked anew with a fresh plan" in told[1]
     assert w.voided == [NAME] and w.asked_anew == [p for p in [parent] if p]
 
 

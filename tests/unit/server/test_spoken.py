@@ -14,6 +14,7 @@ from unit.server.test_ask import START, World, going, opened, view
 from bcp.comms.pack import load_pack
 from bcp.contracts.dns import MxHost, MxSet, SwapOrder
 from bcp.contracts.incident import Incident
+from bcp.contracts.store import RunCard
 from bcp.detect.decide import Decision
 from bcp.detect.planes import PlaneView
 from bcp.engine.gate import Answer
@@ -126,6 +127,28 @@ def test_a_question_goes_out_whole_in_the_language_of_its_reader(tmp_path) -> No
     going(run)
 
 
+def test_who_is_asked_again_about_a_way_back_reads_that_the_last_try_failed_and_why(tmp_path) -> None:
+    """Asked every five minutes for the same, nobody knew what had become of the yes before."""
+
+    async def run() -> None:
+        w = World(tmp_path)
+        w.gate(view(gate=opened(), parent="run-0"))
+        for i, why in enumerate(("the token has ended", "the host is silent")):
+            failed = RunCard(f"run-{i + 2}", "failed", parent="run-0", created=START + i, reason=why)
+            w.core.running.all.append(failed)
+        made, _ = questions.ask(
+            w.core.book, incident=w.incident, run="run-1", step="approve", checksum="c", opened=START,
+            deadline=START + 60.0, count=1, groups=[["alice"]],
+        )  # fmt: skip
+        matter = await matter_of(w.core, made)
+        values = w.asker._values(made, matter)
+        assert values["ask"]["forecast"].startswith("The last try failed (the host is silent). ")
+        ask = await spoken.asked_in(w.core, made, matter, "de")
+        assert ask["forecast"].startswith("Der letzte Versuch ist gescheitert (") and "silent" not in ask["forecast"]
+
+    going(run)
+
+
 def _named(forecast: str) -> tuple[str, str]:
     """Targets are names, not prose."""
     return forecast.partition(": ")[2].partition(";")[0] or "\0", ""
@@ -185,6 +208,9 @@ NOTICES = (
     said("ask.notice.no-playbook", letters="D", why=reason("sign-in fails")),
     said("ask.notice.cannot", name="p", why=reason("the world has moved", "facts-moved")),
     said("ask.notice.not-yet", name="p", why=reason("the relay is silent", "relay-not-ready")),
+    said("ask.notice.cannot-now", name="p", why=reason("the key has ended", "dns.unreadable")),
+    said("ask.notice.anew", name="p", why=reason("the world has moved", "plan-stale")),
+    said("ask.failed-before", why=reason("the token has ended")),
     written("MX does not stand where this run put it", "ask.notice.reverted", domains="corp.test: 0 a."),
     ended_badly("r-1", "failed", "mx: no server answers", "dns.silent"),
     ended_badly("r-1", "in_doubt", "", ""),

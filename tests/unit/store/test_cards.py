@@ -44,7 +44,7 @@ EVENTS = st.one_of(
         STEP,
         st.fixed_dictionaries({"status": st.sampled_from(["undone", "undo_failed", "in_doubt"])}),
     ),
-    st.tuples(st.just("doubt_settled"), STEP, st.just({})),
+    st.tuples(st.just("doubt_settled"), STEP, st.sampled_from([{}, {"domain": "a.test", "state": "refused"}])),
     st.tuples(st.just("gate_opened"), STEP, st.just({"deadline": 1.0})),
     st.tuples(st.just("gate_closed"), STEP, st.just({})),
     st.tuples(st.just("stopped"), st.just(""), st.just({"reason": "r"})),

@@ -19,7 +19,7 @@ from bcp.kit.http import Http, Reply
 from bcp.lab.google import PROJECT, READ, GoogleLab, Robot
 from bcp.lab.nameserver import Zone
 from bcp.plugins.dns.google import PLUGIN, GoogleDns, GoogleSettings, _mx, policy
-from bcp.plugins.vendors.google import told
+from bcp.plugins.vendors.google import needs, told
 from bcp.plugins.vendors.google_token import Account, Tokens, fault_of
 from bcp.plugins.vendors.hosted import Fault, read_token
 from bcp.testing.clock import FakeClock
@@ -319,6 +319,29 @@ def test_every_error_has_its_meaning(status, message, more, state, code) -> None
     with pytest.raises(Fault) as caught:
         told(Reply(status, {}, json.dumps({"error": {"message": message, **more}})))
     assert (str(caught.value.state), caught.value.code) == (state, code)
+
+
+ZONES = "/projects/p/managedZones"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "right"),
+    [
+        ("GET", ZONES, "dns.managedZones.list"),
+        ("GET", f"{ZONES}/z", "dns.managedZones.get"),
+        ("GET", f"{ZONES}/z/rrsets", "dns.resourceRecordSets.list"),
+        ("GET", f"{ZONES}/z/changes/7", "dns.changes.get"),
+        ("POST", f"{ZONES}/z/changes", "dns.changes.create, and dns.resourceRecordSets.create and .delete"),
+    ],
+)
+def test_a_forbidden_that_names_no_right_is_told_with_the_one_that_the_call_needs(method, path, right) -> None:
+    with pytest.raises(Fault) as caught:
+        told(Reply(403, {}, json.dumps({"error": {"message": "Forbidden"}})), needs(method, path))
+    assert f"does not allow it: Forbidden (this needs {right}" in caught.value.message
+    named = "Permission 'dns.changes.get' denied on resource (or it may not exist)."
+    with pytest.raises(Fault) as caught:
+        told(Reply(403, {}, json.dumps({"error": {"message": named}})), needs(method, path))
+    assert "this needs" not in caught.value.message, "Google says it itself"
 
 
 @pytest.mark.parametrize("body", ["[]", "{}", '{"error": 1}', '{"error": {}}', "<html>"])

@@ -18,6 +18,7 @@ from bcp.plugins.vendors import google as cloud
 from bcp.plugins.vendors.cloudflare import Told
 from bcp.plugins.vendors.cloudflare_records import is_at, is_called, posts_of, zone_of
 from bcp.plugins.vendors.hosted import Fault, ZoneAt
+from bcp.plugins.vendors.route53 import fault_of
 from bcp.plugins.vendors.route53_host import Route53Dns
 from bcp.testing.clock import FakeClock
 
@@ -116,6 +117,32 @@ def test_pages_that_come_again_end_at_once_and_are_not_a_hundred_zones(make) -> 
     assert "does not end" in reading.problem and made._api.calls <= 3
 
 
+class Endless:
+    """A listing in which each page is another one, and none is the last."""
+
+    def __init__(self, key: str, link: str) -> None:
+        self.key, self.link, self.calls = key, link, 0
+
+    async def call(self, *_: object, **__: object) -> dict[str, Any]:
+        self.calls += 1
+        return {self.key: [], self.link: f"https://management.azure.com/{self.calls}"}
+
+    async def get(self, *_: object) -> Told:
+        self.calls += 1
+        return Told([{"name": f"z{self.calls}.test", "id": str(self.calls)}], 1_000)
+
+
+@pytest.mark.parametrize(
+    ("make", "key", "link"),
+    [(_azure, "value", "nextLink"), (_google, "managedZones", "nextPageToken"), (_cloudflare, "result", "")],
+)
+def test_a_listing_of_ever_new_pages_is_left_and_called_what_it_is(make, key, link) -> None:
+    made = make()
+    made._api = api = Endless(key, link)
+    reading = asyncio.run(made.read([NAME]))[0]
+    assert "does not end: 100 pages came, and there are more" in reading.problem and api.calls == 100
+
+
 def test_a_zone_that_two_pages_name_is_one_zone() -> None:
     made = _cloudflare()
     made._api.get = lambda *_: asyncio.sleep(0, Told([{"name": NAME, "id": ID}], 1))
@@ -180,3 +207,44 @@ def test_a_comment_that_the_host_does_not_take_costs_no_switch(code, batches) ->
     except Fault as fault:
         assert fault.code == code == "permission"
     assert len(sent) == batches and sent[0]["posts"][0]["comment"]
+
+
+def _of_azure(domain: str) -> Fault:
+    scope = f"/subscriptions/1/resourceGroups/dns/providers/Microsoft.Network/dnsZones/{domain}/MX/@"
+    text = (
+        "The client '1-2' with object id '3-4' does not have authorization to perform action "
+        f"'Microsoft.Network/dnsZones/MX/write' over scope '{scope}' or the scope is invalid. Please refresh."
+    )
+    with pytest.raises(Fault) as caught:
+        arm.told(Reply(403, {}, json.dumps({"error": {"code": "AuthorizationFailed", "message": text}})))
+    return caught.value
+
+
+def _of_aws(domain: str) -> Fault:
+    from botocore.exceptions import ClientError
+
+    text = (
+        "User: arn:aws:iam::1:user/bcp is not authorized to perform: route53:GetHostedZone on resource: "
+        f"arn:aws:route53:::hostedzone/{domain} because no identity-based policy allows it"
+    )
+    return fault_of(ClientError({"Error": {"Code": "AccessDenied", "Message": text}}, "GetHostedZone"))
+
+
+def _of_aws_away(domain: str) -> Fault:
+    from botocore.exceptions import ConnectionClosedError
+
+    return fault_of(ConnectionClosedError(endpoint_url=f"http://127.0.0.1:9/hostedzone/{domain}?name={domain}"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "holds"),
+    [
+        (_of_azure, "allow Microsoft.Network/dnsZones/MX/write to client 1-2 in /subscriptions/1/resourceGroups/dns"),
+        (_of_aws, "to perform: route53:GetHostedZone because no identity-based policy"),
+        (_of_aws_away, "http://127.0.0.1:9"),
+    ],
+)
+def test_one_right_that_is_missing_or_one_dead_host_is_one_reason_for_all_domains(fault, holds) -> None:
+    """A thousand domains had a thousand sentences, which differed by the name of a record set."""
+    one, two = fault("one.test"), fault("two.test")
+    assert one.message == two.message and holds in one.message and "one.test" not in one.message
