@@ -21,11 +21,11 @@ DECLARED = "declared by the exercise"
 
 def milestones_of(record: DrillRecord, words: Words, achieved: Mapping[str, Any] | None = None) -> list[Milestone]:
     """In the order of time, each lane apart. ``achieved``: times of a run that no objective of the record asks for."""
+    if record.kind == "tabletop":  # by the clock of the exercise; the outage has the dates of its story
+        return sorted(_told(record, record.started, words), key=lambda m: m.after) if record.started else []
     zero = record.detection.outage_since or record.started
     if not zero:
         return []
-    if record.kind == "tabletop":
-        return sorted(_told(record, zero, words), key=lambda m: m.after)
     found = [*_away(record, zero, words), *_told(record, zero, words), *_more(record, zero, words, achieved or {})]
     kept = [m for m in found if m.after >= 0]
     back = [m for f in record.failback for m in _back(f, words)]

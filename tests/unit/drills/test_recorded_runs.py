@@ -15,6 +15,7 @@ from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
 from bcp.drills.talk import receipts_of
 from bcp.engine.store import RunView
+from bcp.pages.annexes_course import counted_by
 from bcp.pages.words import words
 from bcp.reports.achieved import achieved_times, objectives
 from bcp.reports.figures import figures_of
@@ -210,7 +211,12 @@ def test_nine_there_and_back_with_every_figure(tmp_path: Path) -> None:
     assert (last["back.mx"], last["back.drained"]) == tuple(ended(home, s).partition("#")[2] for s in ("mx", "drain"))
     way = found.failback[0]
     assert (way.decided_by, way.mx_back - START, way.drained - START) == (("p1",), moved, drained)
-    assert found.mails.how == "relay-account"
+    assert (found.mails.how, found.mails.waiting_only) == ("relay-account", True)
+    said = {f.code: f.measured for f in figures_of(found, words("en"))}
+    assert said["rpo_messages"] == said["mails.lost"]
+    assert "this relay has no agent, and mail that it passed on at once was not counted" in said["mails.lost"]
+    assert counted_by({"how": "relay-account", "waiting_only": True}) == "relay-waited"
+    assert counted_by({"how": "relay-account"}) == "relay-account"
 
 
 def test_ten_mail_that_bounced_on_the_way_misses_the_rpo(tmp_path: Path) -> None:
