@@ -25,6 +25,7 @@ Look = Callable[[App, Scope], Awaitable[Sequence[Check]]]
 LOOKS: tuple[tuple[str, Look], ...] = (
     ("dns-reach", wires.dns),
     ("dns-accepted", wires.accepted),
+    ("relay-fate", wires.fate),
     ("relay-machine", relays.machines),
     ("contacts", people.contacts),
     ("audience-reach", people.audiences),
