@@ -44,7 +44,7 @@ from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
 from bcp.kernel.hashing import digest_text
 from bcp.pages.times import date_of
-from bcp.reports.achieved import SOURCES, WELL, onset_of_run
+from bcp.reports.achieved import SOURCES, WELL, onset_of_run, set_back
 
 YEAR_S = 365.25 * 86_400.0
 FORECAST_POINTS = 5
@@ -83,7 +83,7 @@ def derive(
     """The record of an exercise."""
     record = exercise.record
     ordered = sorted(views, key=lambda v: v.state.started or float(v.plan.get("created") or 0.0))
-    detection = _detection(exercise, ordered, happenings)
+    detection = _by_clock(_detection(exercise, ordered, happenings), ordered)
     mails = _mails(exercise, ordered)
     failback = _failbacks(ordered)
     facts = facts_of(exercise, ordered, detection, mails, failback, context.internal)
@@ -142,6 +142,14 @@ def _detection(exercise: Exercise, views: Sequence[RunView], happenings: Sequenc
         return Detection(since, exact, source, float(row["found"]), str(row.get("by", "")), str(row.get("class", "")),
                          tuple(str(e) for e in row.get("evidence", ())))  # fmt: skip
     return _seen_by(Detection(since, exact, source), happenings, away)
+
+
+def _by_clock(found: Detection, views: Sequence[RunView]) -> Detection:
+    """Where the clock was set back in the middle of a run, whatever was reached took longer than it looks."""
+    if not found.outage_since or not any(set_back(v) for v in views):
+        return found
+    why = "the clock of this machine was set back meanwhile"
+    return replace(found, exact=False, counted_from=f"{found.counted_from}; {why}")
 
 
 def _in_story(exercise: Exercise) -> Detection:
