@@ -46,7 +46,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "dns-inside": ("Innen und außen wird dasselbe geantwortet", _DNS),
     "dns-mx": ("Der MX ist der, den bcp.yaml nennt", "Zurückstellen oder domains: primary: berichtigen."),
     "dns-mta-sts": ("MTA-STS nennt das Relay", _DNS),
-    "dns-reach": ("Die Server der Zone sind zu erreichen", _DNS),
+    "dns-reach": ("Der MX der Zone ist zu lesen und nimmt Mail an", _DNS),
     "dns-right": ("Der MX darf geändert werden", _DNS),
     "dns-second-way": ("Auch der zweite Weg zur Zone geht", _DNS),
     "dns-servers": ("Die Server der Zone sind sich einig", _DNS),

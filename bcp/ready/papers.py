@@ -93,7 +93,9 @@ def certificate(facts: CertificateFacts, now: float, warn_s: float) -> Check:
         text = f"the certificate of {who}: {facts.problem}"
         return Check(code, who, "risk", text, hint, None, books)
     if facts.ends is None:
-        return Check(code, who, "unknown", f"{who} has TLS; its certificate was not seen", "", None, books)
+        return Check(
+            code, who, "unknown", f"{who} has TLS; its certificate was not seen", "Does it answer?", None, books
+        )
     return _ends(code, who, f"the certificate of {who}", facts.ends, now, warn_s, "Renew it.", books)
 
 

@@ -19,6 +19,7 @@ from bcp.mx.target_rules import TARGET_RULES
 from bcp.ready import fate as judged
 from bcp.ready import wires
 from bcp.ready.papers import CertificateFacts, certificate
+from bcp.ready.standing import each_once
 from bcp.wiring import App
 from bcp.wiring.world import UNMOVED
 
@@ -87,7 +88,7 @@ def _target(target: TargetFacts, books: tuple[str, ...]) -> list[Check]:
         state: State = "fail" if judged.refusals else ("risk" if judged.notes else "ok")
         first = next(iter(judged.refusals), None)
         says = first.message if first else next(iter(judged.notes), FINE[code])
-        hint = first.hint if first else ""
+        hint = first.hint if first else "Repair it in its zone, then: bcp dns check" if judged.notes else ""
         out.append(Check(code, target.host.rstrip("."), state, says, hint, None, books))
     return out
 
@@ -108,7 +109,7 @@ async def relay(app: App, scope: Scope, name: str) -> list[Check]:
         out += _certificates(app, good, books)
     out += [c for t in await _targets(app, found) for c in _target(t, books)]
     out.append(wires.queue(await _queue(found, books)))
-    return list({c.key: c for c in out}.values())
+    return list(each_once(out))
 
 
 def _certificates(app: App, probes: Sequence[RelayProbe], books: tuple[str, ...]) -> list[Check]:
