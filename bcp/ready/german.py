@@ -21,7 +21,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {
     "approvers-enough": ("Es kann einer mehr freigeben, als freigeben muss", "Eine weitere Person benennen."),
     "audience-channel": ("Der Empfängerkreis ist auf diesem Weg zu erreichen", "Adressen nachtragen."),
     "audience-reach": ("Der Empfängerkreis ist zu erreichen", "Einen Kanal einrichten oder Adressen nachtragen."),
-    "channel": ("Der Anbieter lässt uns ein", "Zugangsdaten prüfen: `bcp doctor`."),
+    "channel": ("Der Anbieter lässt uns ein und würde senden", "Ansehen: `bcp doctor`."),
     "clock": ("Die Uhr dieser Maschine wird gestellt", "chrony oder systemd-timesyncd einrichten."),
     "clock-offset": ("Die Uhr dieser Maschine geht richtig", "Zeitdienst prüfen."),
     "clock-vendors": (
