@@ -129,12 +129,14 @@ def _places(found: Evidence, proved: Proved) -> list[str]:
     changed that place comes first: a head that others keep counts its events, and calls one that was taken out of the
     middle the newest."""
     broken = {r.run for r in (*found.runs, *found.drills) if "was changed" in r.damage}
-    counted = [f for f in proved.findings if f.split()[0] in broken]
+    broken |= {"the audit file"} if found.damage.startswith("audit.jsonl:") else set()
+    counted = [f for f in proved.findings if f.startswith(tuple(f"{b} " for b in broken))]
     others = [f for f in proved.findings if f not in counted]
     rows = [f"{r.run}: {r.damage}" for r in (*found.runs, *found.drills) if r.damage]
     known = [*rows, *(f"the file of {m} is gone" for m in found.missing), *found.reports]
     damage = [found.damage] if found.damage and found.damage not in known else []
-    rest = dict.fromkeys([*others, *known, *counted, *damage])
+    first = damage if "the audit file" in broken else []
+    rest = dict.fromkeys([*first, *others, *known, *counted, *damage])
     return sorted(rest, key=lambda place: _other_only([place]))  # what was surely altered comes first
 
 

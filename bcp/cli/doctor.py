@@ -140,6 +140,8 @@ async def _messages(app: App) -> list[Check]:
         (org.hotline, "hotline", "no number to ask whether a text is real", "a number that stands in the phone book"),
         (org.status_page, "status_page", "no place to look", "a page that does not depend on Microsoft"),
     ]
+    if "timezone" not in getattr(org, "model_fields_set", {"timezone"}):
+        lacks.append(("", "timezone", "times in UTC, for want of a zone", "the zone in which people read the clock"))
     return [
         Check("messages", "warn", f"our texts name {what}", f"Set organisation: {key}: to {hint}.")
         for value, key, what, hint in lacks

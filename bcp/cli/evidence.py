@@ -84,7 +84,7 @@ def export(folder: Annotated[Path, typer.Argument(help="A folder that is not the
     from bcp.deeds.evidence.export import export as deed
     from bcp.deeds.evidence.key import current_key, must_be
     from bcp.store.files.anchors import AnchorLog
-    from bcp.store.standalone_reports import answer, loose_in
+    from bcp.store.standalone_reports import answer
 
     app = make_app()
     state = app.configuration.state
@@ -100,7 +100,7 @@ def export(folder: Annotated[Path, typer.Argument(help="A folder that is not the
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         text = f"ALTERED before it was handed over: {wrong[0]}{more}. It is in there as it is.\n{text}"
-    elif loose_in(notes):
+    elif answer(notes) != answer(()):
         text = f"{answer(notes)} What was handed over says which.\n{text}"
     data = {"folder": done.folder, "files": done.files, "as_of": done.as_of, "key": done.key, "altered": wrong}
     render.emit("bcp.evidence-export/1", data, text)

@@ -162,6 +162,8 @@ class Mails(Value):
     """Still in the relay."""
     queue: tuple[tuple[float, int], ...] = ()
     """The relay's queue over time: (time, mails)."""
+    waiting_only: bool = False
+    """Only mail that waited in the queue was counted: the relay has no agent that sees what it passes on at once."""
 
 
 @dataclass(frozen=True, slots=True)

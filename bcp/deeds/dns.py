@@ -22,7 +22,16 @@ from bcp.kernel.secret import Secret
 from bcp.kit.http import Http
 from bcp.kit.inside import mx_told
 from bcp.kit.rdap import Registration, registration
-from bcp.mx.check import Line, accepted_lines, elsewhere, lines_of, registry_line, second_way, unreadable
+from bcp.mx.check import (
+    Line,
+    accepted_lines,
+    credential_line,
+    elsewhere,
+    lines_of,
+    registry_line,
+    second_way,
+    unreadable,
+)
 from bcp.mx.facts import Way
 from bcp.mx.forecast import Forecast
 from bcp.mx.judged import together
@@ -77,6 +86,8 @@ async def check(app: App, domains: Sequence[str] = (), *, rdap: bool = False) ->
     for d in facts.domains:
         name = d.order.domain
         credential = [Line(name, "credential", "fail", r.message, r.rule, r.hint) for r in judged[d.dns].refusals]
+        ends = facts.credential_ends.get(d.dns)
+        credential += credential_line(name, d.dns, ends, app.clock.now(), app.settings.readiness.warn_before)
         lines[name] = lines_of(d, facts) + elsewhere(name, d.order.old, d.primary, relays) + credential
     for line in await _second_ways(app, orders):
         lines[line.domain].append(line)

@@ -126,8 +126,17 @@ def miss(app: App, one: Due) -> str:
     """It was not begun in its window: the next turn is planned, and it is said; returns the next one's id, or nothing.
     In this order, so that a kill in between leaves no series without a next turn."""
     following = again(app, one.planned.drill, one.planned.slot)
-    app.running.drills.append(one.planned.drill, "missed", "bcp", {"reason": one.act.why})
+    reason = one.act.why
+    if more := _gone_by(app, one.planned.slot, following):
+        reason += f"; {more} more of its series went by unplanned"
+    app.running.drills.append(one.planned.drill, "missed", "bcp", {"reason": reason})
     return following
+
+
+def _gone_by(app: App, slot: Slot, following: str) -> int:
+    """How many turns lie between a missed one and the one that follows it: nobody was there for these either."""
+    slots = [e for e in app.running.drills.events(following) if e.kind == "scheduled"] if following else []
+    return max(0, slot_of(slots[-1].data["slot"]).turn - slot.turn - 1) if slots else 0
 
 
 def again(app: App, drill: str, slot: Slot) -> str:

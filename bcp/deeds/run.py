@@ -23,6 +23,7 @@ from bcp.engine.judge import PlanJudge
 from bcp.engine.runner import Runner, interrupt_handler, nodes_of
 from bcp.engine.state import FINAL
 from bcp.kernel.errors import Refused, StorageError
+from bcp.kernel.hashing import digest
 from bcp.kernel.signals import enders
 from bcp.plan.build import Request, base_scope
 from bcp.plan.model import Plan, check_runnable, differences, from_data, refuse, unread
@@ -270,7 +271,14 @@ async def dry_run(app: App, plan: Plan, *, listener: Listener = nobody) -> tuple
             with _signals(runner):
                 ending = await runner.work()
             rows = [
-                {"id": s.id, "phase": s.phase, "status": s.status, "summary": s.summary, "error": s.error}
+                {
+                    "id": s.id,
+                    "phase": s.phase,
+                    "status": s.status,
+                    "summary": s.summary,
+                    "error": s.error,
+                    "output_digest": digest(dict(s.outputs)) if s.outputs else "",
+                }
                 for s in runner.state.steps.values()
             ]
         finally:

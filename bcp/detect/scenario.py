@@ -244,6 +244,15 @@ class Expect(Model):
         return self
 
 
+class Told(Model):
+    """What is read aloud at the table of an exercise. What the watch says then is added by itself."""
+
+    at: Moment_
+    """When it is read."""
+    says: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+    """What people are told: a call, a mail, a question."""
+
+
 TRUTH_SCHEMA = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}],
     "description": "A, none, or a list of {from, until, class, domain, part}.",
@@ -293,3 +302,6 @@ class OutageFile(Model):
     """What is seen, and done. Where two entries speak of the same look, the later one in the file counts."""
     expect: Annotated[list[Expect], Field(min_length=1)]
     """What must hold."""
+    table: list[Told] = Field(default_factory=list)
+    """What is read aloud at a table (`bcp drill new tabletop`), in the order of its times. Empty: the changes of the
+    verdict that matter most, twelve at most."""

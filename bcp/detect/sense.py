@@ -27,7 +27,7 @@ class Nonsense:
 
 def nonsense(file: OutageFile) -> tuple[Nonsense, ...]:
     """All of it, in the order of the file."""
-    return (*_places(file), *_truths(file), *_moments(file))
+    return (*_places(file), *_truths(file), *_moments(file), *_table(file))
 
 
 def _places(file: OutageFile) -> Iterator[Nonsense]:
@@ -58,6 +58,16 @@ def _moments(file: OutageFile) -> Iterator[Nonsense]:
         if kind and kind not in BY_NAME and not kind.startswith(OWN):
             text = f"{kind!r} is no word for what was seen; it counts as broken"
             yield Nonsense(("timeline", i, "kind"), text, did_you_mean(kind, BY_NAME), error=False)
+
+
+def _table(file: OutageFile) -> Iterator[Nonsense]:
+    before = 0.0
+    for i, told in enumerate(file.table):
+        yield from _span(file, ("table", i), ("at", told.at), ("until", None))
+        at = told.at.seconds(file.start)
+        if at < before:
+            yield Nonsense(("table", i, "at"), "it is read before the one above it", "Write them in their order.")
+        before = max(before, at)
 
 
 def _span(

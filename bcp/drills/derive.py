@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from bcp.contracts.exercise import (
     DrillRecord,
@@ -24,7 +25,17 @@ from bcp.contracts.exercise_parts import Chain, CurvePoint, Detection, Failback,
 from bcp.contracts.incident import Event as BookEvent
 from bcp.contracts.incident import Incident
 from bcp.drills.fold import Exercise
-from bcp.drills.measure import bad_runs, counted, facts_of, judged, moved_by, outcome_of, switch_of, targets
+from bcp.drills.measure import (
+    bad_runs,
+    counted,
+    facts_of,
+    judged,
+    moved_by,
+    onset_in_story,
+    outcome_of,
+    switch_of,
+    targets,
+)
 from bcp.drills.people import who_took_part
 from bcp.drills.signed import still_stands
 from bcp.drills.steps import decisions_of, moments_of, playbook_of, steps_of
@@ -33,7 +44,7 @@ from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
 from bcp.kernel.hashing import digest_text
 from bcp.pages.times import date_of
-from bcp.reports.achieved import SOURCES, WELL, onset_of_run
+from bcp.reports.achieved import SOURCES, WELL, onset_of_run, set_back
 
 YEAR_S = 365.25 * 86_400.0
 FORECAST_POINTS = 5
@@ -72,7 +83,7 @@ def derive(
     """The record of an exercise."""
     record = exercise.record
     ordered = sorted(views, key=lambda v: v.state.started or float(v.plan.get("created") or 0.0))
-    detection = _detection(exercise, ordered, happenings)
+    detection = _by_clock(_detection(exercise, ordered, happenings), ordered)
     mails = _mails(exercise, ordered)
     failback = _failbacks(ordered)
     facts = facts_of(exercise, ordered, detection, mails, failback, context.internal)
@@ -113,6 +124,8 @@ def derive(
 
 def _detection(exercise: Exercise, views: Sequence[RunView], happenings: Sequence[Happening]) -> Detection:
     """When it began and when it was seen: as the conductor measured it, else as the incident and the runs know it."""
+    if exercise.record.kind == "tabletop":
+        return _in_story(exercise)
     broke = exercise.measured.get("outage", ())
     seen = exercise.measured.get("detected", ())
     away = next((v for v in views if not v.record.meta.get("parent")), None)
@@ -129,6 +142,26 @@ def _detection(exercise: Exercise, views: Sequence[RunView], happenings: Sequenc
         return Detection(since, exact, source, float(row["found"]), str(row.get("by", "")), str(row.get("class", "")),
                          tuple(str(e) for e in row.get("evidence", ())))  # fmt: skip
     return _seen_by(Detection(since, exact, source), happenings, away)
+
+
+def _by_clock(found: Detection, views: Sequence[RunView]) -> Detection:
+    """Where the clock was set back in the middle of a run, whatever was reached took longer than it looks."""
+    if not found.outage_since or not any(set_back(v) for v in views):
+        return found
+    why = "the clock of this machine was set back meanwhile"
+    return replace(found, exact=False, counted_from=f"{found.counted_from}; {why}")
+
+
+def _in_story(exercise: Exercise) -> Detection:
+    """A tabletop: what people were told of the watch, at the dates of the story. Not before they were told."""
+    row = next(iter(exercise.measured.get("seen", ())), None)
+    if row is None:
+        return Detection()
+    start, evidence = float(row["start"]), tuple(str(e) for e in row.get("evidence", ()))
+    return Detection(
+        start + onset_in_story(exercise), True, "the clock of the story", start + float(row["story_s"]),
+        "the watch, in the story", str(row.get("class", "")), evidence,
+    )  # fmt: skip
 
 
 def _seen_by(found: Detection, happenings: Sequence[Happening], away: RunView | None) -> Detection:
@@ -161,7 +194,8 @@ def _mails(exercise: Exercise, views: Sequence[RunView]) -> Mails:
     if rows := exercise.measured.get("mails", ()):
         row = rows[-1]
         names = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
-        return Mails("lab-count", **{n: int(row[n]) for n in names if row.get(n) is not None}, queue=queue)
+        counts: dict[str, Any] = {n: int(row[n]) for n in names if row.get(n) is not None}
+        return Mails("lab-count", queue=queue, **counts)
     drains = [s for v in views for s in v.state.steps.values() if "unaccounted" in s.outputs and s.status in WELL]
     if not any(s.outputs.get("recipients") or s.outputs.get("ledger") for s in drains):
         return Mails(queue=queue)  # who looked at a queue and saw no mail counted none of those that had passed
@@ -170,7 +204,7 @@ def _mails(exercise: Exercise, views: Sequence[RunView]) -> Mails:
         return sum(int(s.outputs.get(name) or 0) for s in drains)
 
     return Mails("relay-account", None, None, total("sent"), total("bounced"), total("unaccounted"), None,
-                 total("left"), queue)  # fmt: skip
+                 total("left"), queue, not all(s.outputs.get("ledger") for s in drains))  # fmt: skip
 
 
 def _heard(exercise: Exercise, row: Receipts) -> Receipts:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from bcp.contracts.exercise import VOID, DrillRecord, Judged, Objective, Outcome
 from bcp.contracts.exercise_parts import Detection, Failback, Mails
 from bcp.drills.fold import Exercise
+from bcp.drills.outages import began, outages
 from bcp.drills.steps import ending
 from bcp.engine.state import FINAL, StepState
 from bcp.engine.store import RunView
-from bcp.reports.achieved import GATES, WELL, first_mail
+from bcp.reports.achieved import GATES, WELL, first_mail, onset_of_run
 from bcp.reports.reach import Reach, reached
 
 PRACTICE = frozenset({"tabletop"})
@@ -54,28 +55,26 @@ class Facts:
     """Where the lab's own count of mails stands."""
     saw: tuple[str, ...] = ()
     """Where the lab's first mail stands."""
+    again: tuple[Facts, ...] = ()
+    """Of every later outage in the same record (mail was back, and it failed again): the slowest answer counts."""
+    aims: frozenset[str] = frozenset()
+    """Of a later outage: the objectives of the playbooks that answered it."""
 
 
 def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection, mails: Mails,
              failback: tuple[Failback, ...], internal: Collection[str]) -> Facts:  # fmt: skip
     """From the runs of an exercise, and what its conductor measured."""
-    away = [v for v in views if not v.record.meta.get("parent")]
-    first = [t for v in away if (t := _first_mail(v, views))]
+    away, *later = outages(views, failback)
     lab = [float(r["first"]) for r in exercise.measured.get("first_mail", ()) if r.get("first")]
-    told: dict[str, Reach] = {}
     named = {o.audience for o in exercise.record.objectives}  # whoever has a target is told, on call or not
-    for view in away:
-        for name, reach in reached(view, frozenset(internal) - named).items():
-            old = told.get(name)
-            if old is None or old.at is None:
-                told[name] = replace(reach, event=ending(view, reach.step))
-    told = _volunteers(exercise, told)
+    others = frozenset(internal) - named
+    told = _volunteers(exercise, _told(away, others))
     bad = bad_runs(views)
     ended = bool(away) and all(v.state.status in FINAL for v in views)
-    return Facts(
+    found = Facts(
         detection.outage_since,
         detection.exact,
-        min(first, default=0.0),
+        min((t for v in away if (t := _first_mail(v, views))), default=0.0),
         min(lab, default=0.0),
         min((m for v in away if (m := _test_mail(exercise, v))[0]), default=(0.0, "")),
         told,
@@ -95,6 +94,31 @@ def facts_of(exercise: Exercise, views: Sequence[RunView], detection: Detection,
         counted=_events(exercise, "mails")[-1:],
         saw=_events(exercise, "first_mail")[:1],
     )
+    return replace(found, again=tuple(_later(found, runs, views, others, exact=detection.exact) for runs in later))
+
+
+def _told(away: Sequence[RunView], internal: Collection[str]) -> dict[str, Reach]:
+    told: dict[str, Reach] = {}
+    for view in away:
+        for name, reach in reached(view, internal).items():
+            old = told.get(name)
+            if old is None or old.at is None:
+                told[name] = replace(reach, event=ending(view, reach.step))
+    return told
+
+
+def _later(
+    first: Facts, away: Sequence[RunView], views: Sequence[RunView], internal: Collection[str], *, exact: bool
+) -> Facts:
+    """The same of an outage that came when mail was back."""
+    onset = onset_of_run(away[0])
+    mail = min((t for v in away if (t := _first_mail(v, views))), default=0.0)
+    told, moved = _told(away, internal), any(switch_of(v) is not None for v in away)
+    wanted = {c for v in away for c, t in (v.record.meta.get("objectives") or {}).items() if t is not None}
+    return replace(
+        first, onset=onset.at, exact=exact and onset.exact, first_mail=mail, lab_mail=0.0, test_mail=(0.0, ""),
+        told=told, moved=moved, aims=frozenset(wanted),
+    )  # fmt: skip
 
 
 def _volunteers(exercise: Exercise, told: dict[str, Reach]) -> dict[str, Reach]:
@@ -124,7 +148,7 @@ def _events(exercise: Exercise, what: str) -> tuple[str, ...]:
 def bad_runs(views: Sequence[RunView]) -> list[RunView]:
     """Runs away from Exchange that were rejected, aborted or failed, and that no later one made good: one of the same
     playbook, or one that moved MX, that is done or under way."""
-    away = sorted((v for v in views if not v.record.meta.get("parent")), key=_began)
+    away = sorted((v for v in views if not v.record.meta.get("parent")), key=began)
     ended = [v for v in away if v.state.status in FINAL and v.state.status != "done"]
     return [v for v in ended if not any(_makes_good(later, v) for later in away)]
 
@@ -133,11 +157,7 @@ def _makes_good(later: RunView, bad: RunView) -> bool:
     if later.state.status in FINAL and later.state.status != "done":
         return False
     same = later.plan["playbook"] == bad.plan["playbook"] or switch_of(later) is not None
-    return same and _began(later) >= (bad.state.ended or _began(bad)) and later.id != bad.id
-
-
-def _began(view: RunView) -> float:
-    return view.state.started or float(view.plan.get("created") or 0.0)
+    return same and began(later) >= (bad.state.ended or began(bad)) and later.id != bad.id
 
 
 def counted(objectives: Sequence[Objective], outcome: Outcome) -> tuple[Objective, ...]:
@@ -181,8 +201,8 @@ def judged(objectives: Sequence[Objective], facts: Facts, exercise: Exercise) ->
     apart = {o.audience for o in objectives if o.code == "rto_communicate" and o.audience}
     for objective in objectives:
         if objective.code == "rto_communicate" and not objective.audience:
-            names = [n for n in facts.told or {} if n not in apart]
-            out += [_one(replace(objective, audience=n), facts, exercise) for n in names] or [
+            names = [n for f in (facts, *facts.again) for n in f.told or {} if n not in apart]
+            out += [_one(replace(objective, audience=n), facts, exercise) for n in dict.fromkeys(names)] or [
                 _one(objective, facts, exercise)
             ]
         else:
@@ -196,14 +216,33 @@ def _one(objective: Objective, facts: Facts, exercise: Exercise) -> Objective:
     if facts.dry:
         return replace(objective, judged="not-measured")
     if objective.code == "rto_receive":
-        return _receive(objective, facts)
+        return _slowest(
+            [_receive(objective, f) for f in (facts, *(a for a in facts.again if objective.code in a.aims))]
+        )
     if objective.code == "rto_communicate":
-        return _communicate(objective, facts)
+        asked = [f for f in (facts, *facts.again) if objective.audience in (f.told or {})]
+        return _slowest([_communicate(objective, f) for f in asked or [facts]])
     if objective.code == "rpo_messages":
         return _lost(objective, facts)
     if objective.code == "wrt":
         return _work_off(objective, facts)
     return _whole(objective, facts) if objective.code == "mtpd" else replace(objective, judged="not-measured")
+
+
+RANK: Mapping[Judged, int] = {
+    "met": 0,
+    "not-measured": 1,
+    "not-known": 2,
+    "open": 3,
+    "void": 4,
+    "missed": 5,
+    "not-reached": 6,
+}
+
+
+def _slowest(said: Sequence[Objective]) -> Objective:
+    """Of several outages the one in which it went worst."""
+    return max(said, key=lambda o: (RANK[o.judged], o.achieved or 0.0))
 
 
 def _timed(objective: Objective, at: float, since: float, how: str, *, exact: bool, failed: bool = False) -> Objective:

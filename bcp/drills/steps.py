@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -125,12 +125,19 @@ def _actor(events: Iterable[Event]) -> str:
 
 
 def expected_times(view: RunView, approval_s: float) -> dict[str, tuple[float, float]]:
-    """When each step was expected to begin and to end: by the plan's forecasts, after what it waits for."""
+    """When each step of a run was expected to begin and to end."""
     needs = {str(n["id"]): tuple(n["needs"]) for n in view.record.meta.get("nodes", ())}
     start = view.state.started or float(view.plan.get("created") or 0.0)
+    return planned_times(view.plan["steps"], needs, start, approval_s)
+
+
+def planned_times(
+    steps: Iterable[Mapping[str, Any]], needs: Mapping[str, Sequence[str]], start: float, approval_s: float
+) -> dict[str, tuple[float, float]]:
+    """By the plan's forecasts, each after what it waits for."""
     out: dict[str, tuple[float, float]] = {}
     phases: dict[str, str] = {}
-    for step in view.plan["steps"]:
+    for step in steps:
         name = str(step["id"])
         begin = max((out[n][1] for n in needs.get(name, step.get("needs", ())) if n in out), default=start)
         phases[name] = phase = str(step["phase"])

@@ -45,6 +45,15 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def open_to_all(path: Path) -> bool:
+    """May everybody on this machine read or write this file: by its own mode, and by every folder above it?"""
+    try:
+        real = path.resolve()
+        return bool(real.stat().st_mode & 0o006) and all(p.stat().st_mode & 0o001 for p in real.parents)
+    except OSError:
+        return False
+
+
 def make_private(folder: Path) -> Path:
     """Create a folder that only its owner can enter, and whatever is missing above it in the same way.
 

@@ -45,6 +45,12 @@ class Secret:
         remember(value)
         return value
 
+    @property
+    def path(self) -> Path | None:
+        """Its file; ``None``: it is in none."""
+        kind, _, name = self.reference.partition(":")
+        return _path(name, self.base) if kind == "file" else None
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """Accept a reference, refuse a literal (pydantic hook)."""
@@ -97,7 +103,7 @@ def _read(reference: str, base: Path | None) -> str:
             )
         return value
     if kind == "file":
-        path = (base / name) if base and not Path(name).is_absolute() else Path(name)
+        path = _path(name, base)
         try:
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -107,6 +113,10 @@ def _read(reference: str, base: Path | None) -> str:
             raise Invalid(f"the secret file {path} is empty", hint="Put the secret on its first line.")
         return value
     return _from_keyring(name)
+
+
+def _path(name: str, base: Path | None) -> Path:
+    return (base / name) if base and not Path(name).is_absolute() else Path(name)
 
 
 def _from_keyring(name: str) -> str:

@@ -165,6 +165,12 @@ class TwilioLab(VendorLab):
             }
         )
 
+    async def _balance(self, request: web.Request) -> web.Response:
+        await self._note(request, {})
+        if (refused := self._twilio_auth(request)) is not None:
+            return refused
+        return web.json_response({"account_sid": self.twilio_sid, "balance": self.twilio_balance, "currency": "USD"})
+
 
 def _twilio_error(status: int, code: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response(

@@ -32,6 +32,7 @@ class VendorLab:
 
     twilio_sid: str = "AC" + "0" * 32
     twilio_token: str = "lab-token"
+    twilio_balance: str = "100.00"
     slack_token: str = "xoxb-lab"
     delay_s: float = 0.0
     checker: Checker | None = None

@@ -25,6 +25,7 @@ class Vendors(TwilioLab, SlackLab, GraphLab):
         app.router.add_get("/2010-04-01/Accounts/{sid}/Calls.json", self._call_list)
         app.router.add_get("/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json", self._numbers)
         app.router.add_get("/2010-04-01/Accounts/{sid}.json", self._account)
+        app.router.add_get("/2010-04-01/Accounts/{sid}/Balance.json", self._balance)
         app.router.add_post("/api/{method}", self._slack)
         app.router.add_get("/api/{method}", self._slack)
         app.router.add_get("/v1.0/users", self._users)

@@ -142,6 +142,15 @@ def accepted_lines(accepted: Accepted | None, ours: Sequence[str], asked: Sequen
     return [Line(f.domain, "accepted", "warn", f.message, f.rule, f.hint) for f in found]
 
 
+def credential_line(domain: str, host: str, ends: float | None, now: float, warn_s: float) -> list[Line]:
+    """Item 14: a credential that ends soon ends in an outage, when nobody can renew it. One that has ended is refused
+    elsewhere."""
+    if ends is None or not 0 < ends - now < warn_s:
+        return []
+    text = f"the credential of {host} ends on {iso(ends)[:10]}, in {format_duration(ends - now)}"
+    return [Line(domain, "credential", "warn", text, hint="Renew it now, and look until when it is good.")]
+
+
 NOBODY = "dns.nobody-serves"
 """Rule of ``somebody_answers``."""
 GONE = frozenset({"client hold", "server hold", "inactive", "redemption period", "pending delete"})

@@ -162,11 +162,17 @@ def receipts(r: Data, c: Cells) -> Section:
     return c.section("receipts", tables=[c.table("receipts", heads, rows, "nobody-told")], note="channel")
 
 
+def counted_by(mails: Data) -> str:
+    """By what mail was counted: the key of its words."""
+    alone = mails["how"] == "relay-account" and mails.get("waiting_only")
+    return "relay-waited" if alone else mails["how"] or "not-measured"
+
+
 def mails(r: Data, c: Cells) -> Section:
     """Mail counted to its end, and the relay's queue."""
     m, w = r["mails"], c.words
     names = ("sent", "delivered", "relayed", "bounced", "lost", "duplicated", "left")
-    pairs: list[Pair] = [c.pair("mails.how", c.text(w(f"how.{m['how'] or 'not-measured'}")))]
+    pairs: list[Pair] = [c.pair("mails.how", c.text(w(f"how.{counted_by(m)}")))]
     pairs += [c.pair(f"mails.{n}", c.text(m[n], "not-counted")) for n in names]
     rows = [Row((c.time(at), c.text(n))) for at, n in m["queue"]]
     return c.section("mails", pairs, [c.table("mails.queue", ("when", "in-relay"), rows, "not-measured-words")])

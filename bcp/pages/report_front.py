@@ -8,7 +8,7 @@ from typing import Any
 
 from bcp.kernel.units import format_duration
 from bcp.pages.annexes import finding_said
-from bcp.pages.annexes_course import channel_name, percent, step_name
+from bcp.pages.annexes_course import channel_name, counted_by, percent, step_name
 from bcp.pages.cells import WRITTEN
 from bcp.pages.picture import ladder, plot
 from bcp.pages.times import Times
@@ -203,7 +203,7 @@ def _bars(r: Data, w: Words) -> dict[str, Any] | None:
          "tone": "bad" if n in BAD and count else "busy"}
         for n, count in rows
     ]  # fmt: skip
-    return {"rows": drawn, "how": w(f"how.{mails['how'] or 'not-measured'}")}
+    return {"rows": drawn, "how": w(f"how.{counted_by(mails)}")}
 
 
 def _told(r: Data, w: Words) -> dict[str, Any]:

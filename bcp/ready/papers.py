@@ -21,6 +21,8 @@ class SecretFacts:
     hint: str = ""
     expires: float | None = None
     """When it ends, as the configuration says or as it says itself; ``None``: nobody said."""
+    open_file: str = ""
+    """Its file, where everybody on this machine can read or write it; empty: nobody else can."""
     playbooks: tuple[str, ...] = ()
 
 
@@ -47,6 +49,8 @@ class DrillFacts:
     last: float = 0.0
     """When it ended; 0: there was none."""
     every_s: float = 92 * 86_400.0
+    changed: bool = False
+    """The playbook has another text now than that drill had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,9 @@ def secret(facts: SecretFacts, now: float, warn_s: float) -> list[Check]:
     if facts.problem:
         return [Check("secret", name, "fail", facts.problem, facts.hint or "Set it.", None, books)]
     out = [Check("secret", name, "ok", "set", "", None, books)]
+    if facts.open_file:
+        text = f"everybody on this machine can read the secret {name}, or change it"
+        out.append(Check("secret-open", name, "risk", text, f"chmod 600 {facts.open_file}", None, books))
     if facts.expires is not None:
         hint = "Renew it, and say until when: readiness: expires:"
         out.append(_ends("secret-expiry", name, name, facts.expires, now, warn_s, hint, books))
@@ -86,7 +93,9 @@ def certificate(facts: CertificateFacts, now: float, warn_s: float) -> Check:
         text = f"the certificate of {who}: {facts.problem}"
         return Check(code, who, "risk", text, hint, None, books)
     if facts.ends is None:
-        return Check(code, who, "unknown", f"{who} has TLS; its certificate was not seen", "", None, books)
+        return Check(
+            code, who, "unknown", f"{who} has TLS; its certificate was not seen", "Does it answer?", None, books
+        )
     return _ends(code, who, f"the certificate of {who}", facts.ends, now, warn_s, "Renew it.", books)
 
 
@@ -112,6 +121,9 @@ def drill(facts: DrillFacts, now: float) -> Check:
     if age > facts.every_s:
         text += f", and should be every {format_duration(facts.every_s)}"
         return Check("drill-age", name, "fail" if age > 2 * facts.every_s else "risk", text, hint, None, (name,))
+    if facts.changed:
+        text += ", and was changed since: what it does now was never tried"
+        return Check("drill-age", name, "risk", text, hint, None, (name,))
     return Check("drill-age", name, "ok", text, "", None, (name,))
 
 

@@ -50,6 +50,16 @@ def _standing(name: str, title: str, checks: Sequence[Check]) -> Standing:
     return Standing(name, title, level_of(mine), number_of(mine), len(mine), bad)
 
 
+def each_once(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Each promise once: the worst that was seen of it speaks, and of equals the last."""
+    found: dict[tuple[str, str], Check] = {}
+    for check in checks:
+        old = found.get(check.key)
+        if old is None or ORDER[check.state] <= ORDER[old.state]:
+            found[check.key] = check
+    return tuple(found.values())
+
+
 def level_of(checks: Iterable[Check]) -> Level:
     """The worst decides. Nothing looked at is no readiness."""
     states = {c.state for c in checks}

@@ -5,11 +5,13 @@ The outage alone is played, so that it can be tried while all is well: the run i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bcp.deeds import plan as planning
 from bcp.deeds import run as running
+from bcp.drills.steps import planned_times
 from bcp.engine.events import Listener, Progress, nobody
 from bcp.kernel.errors import Invalid
 from bcp.kernel.hashing import canonical
@@ -61,12 +63,13 @@ async def play_dry(conductor: Conductor, *, listener: Listener = nobody) -> Plan
         domains=found.play.domains,
     )
     plan = await planning.make_plan(app, request)
-    times = _Times(listener)
+    times, began = _Times(listener), outer.clock.now()
+    expected = planned_times(plan.to_data()["steps"], {}, began, outer.settings.plan.approval)
     ending, rows = await running.dry_run(app, plan, listener=times)
     refusals = [said_by(step, refusal) for step, refusal in plan.refusals()]
     conductor.measured(
         "dry_run", playbook=plan.playbook, plan=plan.id, checksum=plan.checksum, status=ending.status,
-        reason=ending.reason, refusals=refusals, steps=_lines(plan, rows, times), text=plan.playbook_text,
+        reason=ending.reason, refusals=refusals, steps=_lines(plan, rows, times, expected), text=plan.playbook_text,
     )  # fmt: skip
     if refusals or ending.code:
         conductor.outcome = "failed"
@@ -74,7 +77,9 @@ async def play_dry(conductor: Conductor, *, listener: Listener = nobody) -> Plan
     return plan
 
 
-def _lines(plan: Plan, rows: list[dict[str, Any]], times: _Times) -> list[dict[str, Any]]:
+def _lines(
+    plan: Plan, rows: list[dict[str, Any]], times: _Times, expected: Mapping[str, tuple[float, float]]
+) -> list[dict[str, Any]]:
     """The step log as plain data of ``contracts.exercise_parts.Step``."""
     loaded = loads(plan.playbook_text)
     given = {p.id: p.step.with_ for p in loaded.steps}
@@ -84,6 +89,7 @@ def _lines(plan: Plan, rows: list[dict[str, Any]], times: _Times) -> list[dict[s
         step = planned.get(str(row["id"]))
         changes = [f"{c.target}: {c.before} -> {c.after}" for c in step.changes[:3]] if step is not None else []
         uses = step.uses if step is not None else ""
+        begin, end = expected.get(str(row["id"]), (0.0, 0.0))
         out.append(
             {
                 "id": row["id"],
@@ -93,9 +99,12 @@ def _lines(plan: Plan, rows: list[dict[str, Any]], times: _Times) -> list[dict[s
                 "action": uses,
                 "actor": "bcp",
                 "command": "; ".join([uses, *changes]),
+                "planned_start": begin,
+                "planned_end": end,
                 "started": times.began.get(str(row["id"]), 0.0),
                 "ended": times.ended.get(str(row["id"]), 0.0),
                 "input": canonical({"with": given.get(str(row["id"]), {}), "inputs": dict(plan.inputs)}),
+                "output_digest": row.get("output_digest", ""),
                 "result": row["status"],
                 "executed": False,
                 "summary": row["summary"],

@@ -110,6 +110,7 @@ def _channel(given: dict[str, Any], world: World) -> dict[str, Any]:
         given |= {"api_url": world.vendors.url, "token": "file:secrets/slack"}
     elif kind in PAGES:
         given["folder"] = "public"
+        given.pop("mirrors", None)  # copies on web servers of the world
     return _without_secrets(given) if kind not in VENDORS else given
 
 

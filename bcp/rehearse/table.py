@@ -128,6 +128,8 @@ class Table:
     def _give(self, inject: Inject) -> None:
         if not self.speed:  # the story jumps to where this one belongs, and stands there
             self.conductor.write("clock", story_s=inject.at_s, speed=1.0)
+        if inject.seen:
+            self.conductor.measured("seen", **inject.seen)
         self.conductor.write("inject", number=inject.number, planned_s=inject.at_s, text=inject.text)
         self.conductor.say(f"\n{inject.number}. {inject.text}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from bcp.detect.onset import Onset, from_data, looked
@@ -10,6 +11,7 @@ from bcp.engine.state import FINAL
 from bcp.engine.store import RunView
 from bcp.kernel.clock import iso
 from bcp.reports.reach import reached
+from bcp.store.standalone import APART_S
 
 WELL = frozenset({"ok", "unchanged"})
 SOURCES = {
@@ -32,6 +34,11 @@ def onset_of_run(view: RunView) -> Onset:
     return looked(Onset(), first, view.state.started)
 
 
+def set_back(view: RunView) -> bool:
+    """Was the clock set back while it was worked on? Then everything took longer than it looks."""
+    return any(later.at < one.at - APART_S for one, later in pairwise(view.record.events))
+
+
 def achieved_times(view: RunView, internal: Collection[str] = (), children: Sequence[RunView] = ()) -> dict[str, Any]:
     """Seconds from the beginning of the outage to what the objectives are about.
 
@@ -42,7 +49,7 @@ def achieved_times(view: RunView, internal: Collection[str] = (), children: Sequ
     switch = next((s for s in view.state.steps.values() if s.outputs.get("safe_at") and s.status in WELL), None)
     out: dict[str, Any] = {
         "outage_since": iso(onset.at),
-        "exact": onset.exact,
+        "exact": onset.exact and not set_back(view),
         "counted_from": SOURCES.get(onset.source, SOURCES["start"]),
     }
     if switch is not None:
@@ -56,7 +63,8 @@ def achieved_times(view: RunView, internal: Collection[str] = (), children: Sequ
     if switch is not None and (first := first_mail((view, *children), switch.started)):
         out["rto_receive_s"] = round(first - onset.at, 1)
     told = audiences_told(view, internal)
-    out["told_s"] = {name: None if at is None else round(at - onset.at, 1) for name, at in told.items()}
+    took = {name: None if at is None else round(at - onset.at, 1) for name, at in told.items()}
+    out["told_s"] = {name: t if t is not None and t >= 0 else None for name, t in took.items()}  # as in ``_forwards``
     known = [t for t in out["told_s"].values() if t is not None]
     if told and len(known) == len(told):
         out["rto_communicate_s"] = max(known)
@@ -129,5 +137,5 @@ def _row(view: RunView, objective: str, audience: str, target: float, got: float
     elif got > target or given_up(view) or (failed and objective == "rto_receive"):
         met = False
     else:
-        met = True if onset_of_run(view).exact else None  # it may have begun earlier than what was seen
+        met = True if onset_of_run(view).exact and not set_back(view) else None  # it may have lasted longer
     return {"objective": objective, "audience": audience, "target_s": target, "achieved_s": got, "met": met}

@@ -29,11 +29,13 @@ def figures_of(record: DrillRecord, words: Words) -> tuple[Figure, ...]:
         *(f for b in record.failback for f in _back(b, record, words)),
         *_counts(record, words),
     ]
-    return tuple(_worded(f, words) for f in made)
+    return tuple(_worded(f, record, words) for f in made)
 
 
-def _worded(figure: Figure, words: Words) -> Figure:
-    return replace(figure, measured=figure.measured or words(f"how.{figure.how}"))
+def _worded(figure: Figure, record: DrillRecord, words: Words) -> Figure:
+    alone = figure.how == "relay-account" and record.mails.waiting_only
+    how = "relay-waited" if alone else figure.how
+    return replace(figure, measured=figure.measured or words(f"how.{how}"))
 
 
 def _display(value: float | None, unit: Unit, words: Words, *, at_least: bool = False) -> str:

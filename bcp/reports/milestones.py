@@ -3,14 +3,14 @@ way back. Only what was seen, or what says that it is a forecast. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from bcp.contracts.exercise import DrillRecord, Objective
 from bcp.contracts.exercise_parts import CurvePoint, Decision, Failback
 from bcp.pages.words import Words
 from bcp.reports.answer import judgement, title_of
-from bcp.reports.shape import Milestone
+from bcp.reports.shape import Lane, Milestone
 
 RESOLVERS = 0.95
 """Part of the resolvers from which on mail counts as received again."""
@@ -21,14 +21,14 @@ DECLARED = "declared by the exercise"
 
 def milestones_of(record: DrillRecord, words: Words, achieved: Mapping[str, Any] | None = None) -> list[Milestone]:
     """In the order of time, each lane apart. ``achieved``: times of a run that no objective of the record asks for."""
+    if record.kind == "tabletop":  # by the clock of the exercise; the outage has the dates of its story
+        return sorted(_told(record, record.started, words), key=lambda m: m.after) if record.started else []
     zero = record.detection.outage_since or record.started
     if not zero:
         return []
-    if record.kind == "tabletop":
-        return sorted(_told(record, zero, words), key=lambda m: m.after)
     found = [*_away(record, zero, words), *_told(record, zero, words), *_more(record, zero, words, achieved or {})]
     kept = [m for m in found if m.after >= 0]
-    back = [m for f in record.failback for m in _back(f, words)]
+    back = [m for f in record.failback for m in _back(f, record, words) if m.after >= 0]
     return [*sorted(kept, key=lambda m: m.after), *back]
 
 
@@ -68,10 +68,8 @@ def _away(record: DrillRecord, zero: float, words: Words) -> Iterator[Milestone]
         yield Milestone("outage", label, zero, 0.0, how="onset")
     if detection.detected and detection.by != DECLARED:  # nothing was looked for
         yield _one("detected", detection.detected, zero, words, how="detection")
-    for decision in record.decisions:
-        if decision.result in {"rejected", "aborted", "no-answer"}:
-            label = words(f"milestone.{decision.result}", who=decision.by or words("nobody"))
-            yield Milestone(decision.result, label, decision.at, round(decision.at - zero, 1), how="gate")
+    back = {f.run for f in record.failback}
+    yield from _no([d for d in record.decisions if not d.run or d.run not in back], zero, words)
     if (yes := first_yes(record)) is not None:
         label = words("milestone.decided", who=yes.by)
         yield Milestone("decided", label, yes.at, round(yes.at - zero, 1), how="gate")
@@ -117,9 +115,17 @@ def _more(record: DrillRecord, zero: float, words: Words, achieved: Mapping[str,
             yield Milestone("rto_communicate", label, zero + float(after), float(after), how="ledger")
 
 
-def _back(failback: Failback, words: Words) -> Iterator[Milestone]:
+def _no(decisions: Sequence[Decision], zero: float, words: Words, lane: Lane = "away") -> Iterator[Milestone]:
+    """What people said no to, or said nothing."""
+    for decision in decisions:
+        if decision.result in {"rejected", "aborted", "no-answer"}:
+            label = words(f"milestone.{decision.result}", who=decision.by or words("nobody"))
+            yield Milestone(decision.result, label, decision.at, round(decision.at - zero, 1), lane, how="gate")
+
+
+def _back(failback: Failback, record: DrillRecord, words: Words) -> Iterator[Milestone]:
     """The way back, counted from its own start."""
-    lane: Literal["back"] = "back"
+    lane: Lane = "back"
     zero = failback.started
     if not zero:
         return
@@ -131,3 +137,4 @@ def _back(failback: Failback, words: Words) -> Iterator[Milestone]:
     ):
         if at:
             yield Milestone(code, words(f"milestone.{code}"), at, round(at - zero, 1), lane, how=how)
+    yield from _no([d for d in record.decisions if d.run and d.run == failback.run], zero, words, lane)

@@ -64,6 +64,9 @@ class Figure(Value):
     """Where it can be read: ``run-...#17`` is event 17 of that run."""
 
 
+Lane = Literal["away", "back"]
+
+
 @dataclass(frozen=True, slots=True)
 class Milestone(Value):
     """One event of the picture of the course."""
@@ -74,7 +77,7 @@ class Milestone(Value):
     """Seconds since 1970-01-01 UTC."""
     after: float
     """Seconds since the zero of its lane: the start of the outage, or of the way back."""
-    lane: Literal["away", "back"] = "away"
+    lane: Lane = "away"
     target: float | None = None
     """Seconds since the zero within which it was to happen."""
     judged: Said = ""

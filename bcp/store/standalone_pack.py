@@ -33,7 +33,7 @@ from bcp.store.standalone import (
 )
 from bcp.store.standalone_clock import clock_damage, explained
 from bcp.store.standalone_proof import signed
-from bcp.store.standalone_reports import REPORTS, answer, not_sealed, reports_damage, seals_of
+from bcp.store.standalone_reports import REPORTS, UNKNOWN, answer, not_sealed, reports_damage, seals_of
 
 # -- the folder ------------------------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ def unknown(found: Found) -> List[str]:
     for name, (seq, _, _) in sorted(found.anchors.items()):
         events = len(found.chains.get(name, ()))
         if name.startswith("drill-") and "/" not in name and 0 < seq < events:
-            out.append(f"NOT PROVED: the audit file does not know event {events} of {name}: its writer was killed"
+            out.append(f"{UNKNOWN} event {events} of {name}: its writer was killed"
                        " there, or it was put in")  # fmt: skip
     return out
 
@@ -286,7 +286,7 @@ def _looked_into(
 
 def _but(found: Sequence[str], told: Collection[str]) -> List[str]:
     """Without what is said of chains that were told of already: they are read up to where they were changed."""
-    return [f for f in found if f.split()[0] not in told]
+    return [f for f in found if not any(f.startswith(f"{t} ") for t in told)]
 
 
 def _some(count: int, what: str) -> str:

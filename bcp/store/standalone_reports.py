@@ -83,8 +83,16 @@ def loose_in(notes: Iterable[str]) -> int:
     return sum(isinstance(n, NotSealed) for n in notes)
 
 
-def answer(notes: Iterable[str]) -> str:
-    """What is said first where nothing was found altered: everything agrees, or some files could not be judged."""
+UNKNOWN = "NOT PROVED: the audit file does not know"
+"""How a note begins that is about the newest event of an exercise."""
+
+
+def answer(given: Iterable[str]) -> str:
+    """What is said first where nothing was found altered: everything agrees, or some things could not be judged."""
+    notes = list(given)
+    if new := sum(n.startswith(UNKNOWN) for n in notes):
+        what = "the newest event of an exercise is" if new == 1 else f"the newest events of {new} exercises are"
+        return f"Nothing was found altered, but {what} not proved."
     loose = loose_in(notes)
     files = "1 file of a report is" if loose == 1 else f"{loose} files of reports are"
     return f"Nothing was found altered, but {files} not sealed." if loose else "Unaltered: everything agrees."

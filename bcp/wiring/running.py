@@ -97,8 +97,17 @@ class Running:
 
     def rehearsed(self, playbook: str) -> float:
         """When the last drill with this playbook ended, in epoch seconds; 0: there was none that came to its end."""
+        last = self._last_drill(playbook)
+        return (last.ended or last.started) if last is not None else 0.0
+
+    def rehearsed_text(self, playbook: str) -> str:
+        """This playbook as that drill had it; empty: not known. Raises ``StorageError``."""
+        last = self._last_drill(playbook)
+        return str(self.runs.view(last.id, effects=False).plan.get("playbook_text") or "") if last is not None else ""
+
+    def _last_drill(self, playbook: str) -> RunCard | None:
         cards = self.cards(RunQuery(kind="drill", playbook=playbook, status={"done", "holding"}))
-        return max((c.ended or c.started for c in cards), default=0.0)
+        return max(cards, key=lambda c: c.ended or c.started, default=None)
 
     def cards(self, query: RunQuery) -> list[RunCard]:
         """Runs as the index knows them, the newest first: asked for, never searched in a window."""

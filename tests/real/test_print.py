@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import axe_playwright_python
 import pytest
@@ -11,9 +13,17 @@ from playwright.sync_api import sync_playwright
 
 from bcp.contacts.tree import page as tree
 from bcp.contracts.contact import Contact
+from bcp.contracts.readiness import Change, Check
 from bcp.kit.site import Entry, Site
+from bcp.pages.plots import curve
+from bcp.pages.render import page as render
+from bcp.pages.render import style
+from bcp.ready.standing import standings, whole
+from bcp.ready.words import grouped, reasons, sentence
 from bcp.reports.page import page
-from real.test_pages import LONG, REPORT, _preview, alone
+from bcp.server.console.page import NAV
+from bcp.server.console.readiness import _reason
+from real.test_pages import LONG, REPORT, T, _preview, alone
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [pytest.mark.real, pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")]
@@ -36,6 +46,39 @@ BROKEN = """() => { const out = [], walk = document.createTreeWalker(document.bo
       if (tops.size > 1) out.push(word[0]); } }
   return out; }"""
 """Words of letters that stand on two lines: broken inside. Names of hosts may be broken at their dots."""
+
+
+def ready() -> str:
+    """The console's page of readiness, with its style inside: many things that fail, long names, a course."""
+    books = {
+        f"exchange-inbound-outage-of-site-{i}": f"Inbound mail to Exchange Online fails at site {i}" for i in range(8)
+    }
+    checks = [
+        Check("relay-fate", "mx-backup", "risk", f"mx-backup may fall with what it stands in for: {LONG}",
+              "Rent a relay at another provider, in another network.", T, tuple(books)),
+        *(Check("secret-open", f"file:{i}", "risk", f"everybody here can read the secret channels: c{i}: token"
+                f" (file:secrets/with/a/very/long/path/of/a-token-of-channel-{i})", "chmod 600 /etc/bcp/secrets", T)
+          for i in range(3)),
+        Check("dns-mx", LONG, "fail", f"mail for {LONG} goes to {LONG}, which bcp.yaml does not name",
+              "Did somebody move it?", T, tuple(books)),
+        Check("clock", "", "unknown", "whether anything keeps this machine's clock right is not known", "Name one.", T),
+    ]  # fmt: skip
+    found = standings(books, checks)
+    plot = curve([(T + 3600.0 * n, 40.0 + n % 7) for n in range(90)], "Promises that hold, in per cent", "then", "now")
+    rows = [{"s": x, "plot": plot, "going": "better than 7 days ago (40 %)"} for x in found]
+    values = {
+        "org": "Corp", "zone": "Europe/Berlin", "now": T, "nav": NAV, "here": "/ready", "error": "", "next": "",
+        "done": "", "user": SimpleNamespace(name="Alice", role="operator", contact="alice"),
+        "found": SimpleNamespace(at=T), "level": whole(found), "says": sentence(found), "rows": rows,
+        "bad": [_reason(c) for c in grouped(reasons(checks))], "good": [],
+        "counts": {"ok": 12, "risk": 4, "fail": 1, "unknown": 1},
+        "changes": [Change(T, c.code, c.subject, "ok", c.state, c.says) for c in checks],
+    }  # fmt: skip
+    text = render("console/ready.html", values, "Europe/Berlin", "en")
+    sheet = f"<style>{style()}</style>"
+    return re.sub(r"<script[^>]*></script>", "", text).replace(
+        '<link rel="stylesheet" href="/static/style.css">', sheet
+    )
 
 
 def pages(folder: Path) -> dict[str, str]:
@@ -74,13 +117,14 @@ def pages(folder: Path) -> dict[str, str]:
         "report": page({**REPORT, "answers": answers}),
         **alone(),
         "preview": _preview(),
+        "ready": ready(),
         "tree": tree("Corp", people, 1_700_000_000.0, "+49 30 1"),
         "status": (folder / "site" / "index.html").read_text(),
     }
 
 
 def test_nothing_is_cut_off_on_paper(tmp_path) -> None:
-    """Report, exercise, year, message preview, call tree, status page."""
+    """Report, exercise, year, message preview, readiness, call tree, status page."""
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         for name, text in pages(tmp_path).items():

@@ -11,6 +11,7 @@ import idna
 
 from bcp.kernel.endpoint import parse_endpoint
 from bcp.kernel.names import domain_name, host_name
+from bcp.ready.fate import MAIL, at_microsoft, page_hosts
 
 Answers = Mapping[str, Any]
 Check = Callable[[str, Answers], Any]
@@ -63,10 +64,6 @@ def phone(given: str, answers: Answers) -> str:
     return number
 
 
-MICROSOFT = ("outlook.com", "office365.com", "office.com", "onmicrosoft.com", "mx.microsoft")
-"""Below these Exchange Online takes mail: what goes there falls with it."""
-
-
 def host(given: str, answers: Answers) -> str:
     """A host's name outside of Microsoft, without its final dot; empty stays empty."""
     if not given:
@@ -74,7 +71,7 @@ def host(given: str, answers: Answers) -> str:
     found = host_name(given).rstrip(".")
     if found in answers.get("domains", ()):
         raise ValueError(f"{found} is the mail domain itself; the name of a host is wanted")
-    if any(found == m or found.endswith(f".{m}") for m in MICROSOFT):
+    if any(found == m or found.endswith(f".{m}") for m in MAIL):
         raise ValueError(f"{found} is at Microsoft and falls with Exchange Online; a host elsewhere is wanted")
     return found
 
@@ -181,6 +178,14 @@ def url(given: str, answers: Answers) -> str:
     if given and not re.fullmatch(r"https?://[^\s/]+\S*", given):
         raise ValueError("an address that begins with https:// is wanted")
     return given.rstrip("/")
+
+
+def page(given: str, answers: Answers) -> str:
+    """The address of a page outside of Microsoft; empty stays empty."""
+    found = url(given, answers)
+    if zone := next((z for h in page_hosts([found]) if (z := at_microsoft(h))), ""):
+        raise ValueError(f"{zone} is at Microsoft and may fall with Exchange Online; a page elsewhere is wanted")
+    return found
 
 
 def port(given: str, answers: Answers) -> int:

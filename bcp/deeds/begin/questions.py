@@ -209,7 +209,7 @@ def _channels() -> Iterator[Question]:
     yield q("email_from", "Address we write from", checks.sender, needed=True, when=on)
     on = _has("status-page")
     yield q("page_folder", "Folder for the status page", checks.text, default=_fixed("public"), when=on)
-    yield q("page_url", "Where people read it", checks.url, "not at Microsoft; empty: not yet known", when=on)
+    yield q("page_url", "Where people read it", checks.page, "not at Microsoft; empty: not yet known", when=on)
 
 
 def _relay(answers: Answers) -> str:

@@ -14,7 +14,7 @@ from bcp.kernel.errors import BcpError, fault_in, in_a_line
 from bcp.kernel.log import logger
 from bcp.kernel.secret import redact
 from bcp.kit.dates import listening
-from bcp.ready.standing import Standing, standings
+from bcp.ready.standing import Standing, each_once, standings
 from bcp.ready.vendor_clocks import vendor_clocks
 from bcp.wiring import App
 
@@ -25,6 +25,7 @@ Look = Callable[[App, Scope], Awaitable[Sequence[Check]]]
 LOOKS: tuple[tuple[str, Look], ...] = (
     ("dns-reach", wires.dns),
     ("dns-accepted", wires.accepted),
+    ("relay-fate", wires.fate),
     ("relay-machine", relays.machines),
     ("contacts", people.contacts),
     ("audience-reach", people.audiences),
@@ -59,7 +60,7 @@ async def look(app: App, more: Iterable[tuple[str, Look]] = (), *, limit_s: floa
     with listening(app.clock) as told:
         found = await asyncio.gather(*(_guarded(code, work, app, scope, limit_s) for code, work in looks))
     parts = [broken, list(scope.checks), *found, vendor_clocks(told)]
-    checks = tuple({c.key: c for part in parts for c in part}.values())
+    checks = each_once(c for part in parts for c in part)
     return Found(at, checks, tuple(standings(scope.titles, checks)))
 
 

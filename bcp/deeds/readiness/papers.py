@@ -18,6 +18,8 @@ from bcp.contracts.readiness import NO_PLAYBOOK, Check
 from bcp.deeds.exercises import exercises
 from bcp.deeds.readiness.scope import Scope
 from bcp.kernel.errors import BcpError
+from bcp.kernel.files import open_to_all
+from bcp.kernel.hashing import digest_text
 from bcp.kernel.secret import Secret
 from bcp.kit.certificates import shown, validity
 from bcp.ready import papers
@@ -70,9 +72,11 @@ def _secret(app: App, scope: Scope, name: str, secret: Secret) -> papers.SecretF
     try:
         value = secret.reveal()
     except BcpError as error:
-        return papers.SecretFacts(name, secret.reference, error.message, error.hint, None, books)
+        return papers.SecretFacts(name, secret.reference, error.message, error.hint, playbooks=books)
     ends = _end_of(said) if said else expiry(value)
-    return papers.SecretFacts(name, secret.reference, expires=ends, playbooks=books)
+    path = secret.path
+    seen = str(path) if path is not None and open_to_all(path) else ""
+    return papers.SecretFacts(name, secret.reference, expires=ends, open_file=seen, playbooks=books)
 
 
 def _users(scope: Scope, name: str) -> tuple[str, ...]:
@@ -125,14 +129,33 @@ async def site(app: App, scope: Scope) -> list[Check]:
 async def drills(app: App, scope: Scope) -> list[Check]:
     """When each playbook was rehearsed last."""
     every, noted = app.settings.readiness.drill_every, _noted(app)
-    facts = (papers.DrillFacts(n, max(app.running.rehearsed(n), noted.get(n, 0.0)), every) for n in scope.titles)
+    facts = await asyncio.to_thread(lambda: [_drilled(app, n, noted.get(n, (0.0, "")), every) for n in scope.titles])
     return [papers.drill(f, app.clock.now()) for f in facts]
 
 
-def _noted(app: App) -> dict[str, float]:
-    """When the last exercise of each playbook that came to its end was over, by the drill book."""
-    done = [r for r in (e.record for e in exercises(app)) if r.ended and r.outcome == "completed"]
-    return {p.name: r.ended for r in sorted(done, key=lambda r: r.ended) for p in r.playbooks}
+def _drilled(app: App, name: str, noted: tuple[float, str], every: float) -> papers.DrillFacts:
+    """The last one, by the runs of drills and by the drill book; and whether it had the playbook as it is now."""
+    ran = app.running.rehearsed(name)
+    last, had = max((ran, ""), noted)
+    try:
+        had = digest_text(app.running.rehearsed_text(name)) if last == ran and ran else had
+        changed = bool(had) and had != digest_text(app.playbooks.load(name).document.text)
+    except BcpError:
+        changed = False  # that it cannot be read is said elsewhere
+    return papers.DrillFacts(name, last, every, changed)
+
+
+def _noted(app: App) -> dict[str, tuple[float, str]]:
+    """When the last exercise of each playbook that came to its end was over, by the drill book, and the digest of the
+    text that it had; empty: a table has none."""
+    done = [e for e in exercises(app) if e.record.ended and e.record.outcome == "completed"]
+    out: dict[str, tuple[float, str]] = {}
+    for one in sorted(done, key=lambda e: e.record.ended):
+        tried = {
+            str(r["playbook"]): digest_text(str(r["text"])) for r in one.measured.get("dry_run", ()) if "text" in r
+        }
+        out |= {p.name: (one.record.ended, tried.get(p.name, "")) for p in one.record.playbooks}
+    return out
 
 
 async def anchors(app: App, scope: Scope) -> list[Check]:

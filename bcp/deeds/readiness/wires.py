@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bcp.contracts.channel import Check as Line
+from bcp.contracts.dns import Dns
 from bcp.contracts.readiness import NO_PLAYBOOK, Check, State
 from bcp.contracts.relay import Relay, RelayProbe
 from bcp.deeds import dns as deed
@@ -15,8 +16,10 @@ from bcp.mx import check as lines
 from bcp.mx.facts import TargetFacts
 from bcp.mx.read import target_facts
 from bcp.mx.target_rules import TARGET_RULES
+from bcp.ready import fate as judged
 from bcp.ready import wires
 from bcp.ready.papers import CertificateFacts, certificate
+from bcp.ready.standing import each_once
 from bcp.wiring import App
 from bcp.wiring.world import UNMOVED
 
@@ -41,6 +44,33 @@ async def dns(app: App, scope: Scope) -> list[Check]:
     return out
 
 
+async def fate(app: App, scope: Scope) -> list[Check]:
+    """Names and networks of the relays against those where mail goes today, and where people read our page."""
+    domain = next((d for d in app.world.domains.values() if d.dns != UNMOVED), None)
+    out, relays, org = list[Check](), app.world.relays, app.settings.organisation
+    if domain is not None:
+        dns = app.world.dns[domain.dns]
+        usual = [h.host for d in app.world.domains.values() if d.primary for h in d.primary.hosts][:DOMAINS]
+        primary = [await _seen(dns, h) for h in dict.fromkeys(usual)]
+        for name, found in relays.items():
+            hosts = [await _seen(dns, h.host) for h in found.mx]
+            out.append(judged.relay(name, hosts, primary, scope.using(relay=name)))
+    pages = [c.place() for c in app.world.channels.values() if c.form == "page"]
+    for host in judged.page_hosts([org.status_page, *pages]):
+        seen = await _seen(app.world.dns[domain.dns], host) if domain is not None else judged.HostSeen(host)
+        out.append(judged.page(seen))
+    return out
+
+
+async def _seen(dns: Dns, host: str) -> judged.HostSeen:
+    """As a resolver tells it; what cannot be asked is known by its name alone."""
+    try:
+        found = await dns.look_up(host)
+    except BcpError:
+        return judged.HostSeen(host.rstrip("."))
+    return judged.HostSeen(host.rstrip("."), str(found.cname or "").rstrip("."), found.addresses)
+
+
 async def _targets(app: App, relay: Relay) -> list[TargetFacts]:
     """Each host of a relay as senders look it up, by the resolvers of our first domain that is moved."""
     domain = next((d for d in app.world.domains.values() if d.dns != UNMOVED), None)
@@ -58,7 +88,7 @@ def _target(target: TargetFacts, books: tuple[str, ...]) -> list[Check]:
         state: State = "fail" if judged.refusals else ("risk" if judged.notes else "ok")
         first = next(iter(judged.refusals), None)
         says = first.message if first else next(iter(judged.notes), FINE[code])
-        hint = first.hint if first else ""
+        hint = first.hint if first else "Repair it in its zone, then: bcp dns check" if judged.notes else ""
         out.append(Check(code, target.host.rstrip("."), state, says, hint, None, books))
     return out
 
@@ -79,7 +109,7 @@ async def relay(app: App, scope: Scope, name: str) -> list[Check]:
         out += _certificates(app, good, books)
     out += [c for t in await _targets(app, found) for c in _target(t, books)]
     out.append(wires.queue(await _queue(found, books)))
-    return list({c.key: c for c in out}.values())
+    return list(each_once(out))
 
 
 def _certificates(app: App, probes: Sequence[RelayProbe], books: tuple[str, ...]) -> list[Check]:

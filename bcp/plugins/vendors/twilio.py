@@ -73,6 +73,7 @@ async def check_account(twilio: Twilio, name: str, sid: str, number: str | None,
                 "Upgrade it before you need it.",
             )
         )
+    out += await _balance(twilio, name, sid)
     if not number or number.startswith("+1500555"):  # Twilio's magic numbers belong to nobody
         return out
     try:
@@ -94,6 +95,19 @@ async def check_account(twilio: Twilio, name: str, sid: str, number: str | None,
             "" if able else "Use another number.",
         ),
     ]
+
+
+async def _balance(twilio: Twilio, name: str, sid: str) -> list[Check]:
+    """A balance that is used up. A sub-account has none, and a key may not be allowed to ask: then nothing is said."""
+    try:
+        found = await twilio.open().api.accounts(sid).balance.fetch_async()
+        left = float(found.balance)
+    except Exception:
+        return []
+    if left > 0:
+        return []
+    text = f"the balance of this Twilio account is {found.balance} {found.currency}: it may send nothing any more"
+    return [Check(name, "warn", text, "Pay in, or let Twilio charge you by itself (auto-recharge).")]
 
 
 _text = lru_cache(maxsize=64)(quote_plus)

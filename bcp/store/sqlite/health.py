@@ -16,10 +16,12 @@ from bcp.store.sqlite.state import SqliteState
 
 KNOWN = {
     "incidents.db": "End the daemon and put a copy back. Without one: move it away, a new book begins.",
+    "drills.db": "Put a copy back, and compare it: bcp audit verify. Without one: move it away.",
     "leases.db": "See that no run works (bcp status --all), then move it away: it is made anew from the runs.",
     "accounts.db": "Put a copy back. Without one: move it away, and add the accounts again (bcp user add).",
     "index.db": "Move it away: it is made anew from the runs.",
     "history.db": "Move it away: uptime is counted anew.",
+    "readiness.db": "Move it away: the history of readiness begins anew.",
 }
 """Every database, and what to do when it is damaged."""
 
@@ -66,6 +68,8 @@ def database_damage(path: Path) -> str:
     if not path.exists():
         return ""
     try:
+        if not path.stat().st_size:  # to SQLite that is a good file in which nothing ever stood
+            return "it is empty: whatever stood in it is lost"
         with contextlib.closing(connect_to_read(path, timeout_s=2.0)) as db:
             said = str(db.execute("pragma quick_check(1)").fetchone()[0])
             return "" if said == "ok" else f"it is damaged: {said[:200]}"

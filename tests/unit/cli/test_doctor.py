@@ -15,6 +15,7 @@ from bcp.cli import doctor, render
 from bcp.contracts.channel import Check
 from bcp.contracts.dns import MxHost, MxSet
 from bcp.detect.snapshot import Snapshot
+from bcp.settings.people import Organisation
 
 MX = MxSet((MxHost(0, "primary.test."),), 3600)
 SLOW = MxSet((MxHost(0, "primary.test."),), 86_400)
@@ -103,6 +104,14 @@ def test_a_package_from_outside_is_ok_or_says_what_is_wrong(monkeypatch) -> None
 def test_texts_that_cannot_be_told_from_phishing_are_warned_of(hotline, page, lacks) -> None:
     app = SimpleNamespace(settings=SimpleNamespace(organisation=SimpleNamespace(hotline=hotline, status_page=page)))
     assert len(look(doctor._messages(app))) == lacks
+
+
+@pytest.mark.parametrize(("zone", "told"), [({}, True), ({"timezone": "UTC"}, False)])
+def test_times_in_utc_that_nobody_wished_for_are_warned_of(zone: dict[str, str], told: bool) -> None:
+    org = Organisation(name="Corp", hotline="+1", status_page="x", **zone)
+    said = look(doctor._messages(SimpleNamespace(settings=SimpleNamespace(organisation=org))))
+    assert [c.message for c in said] == (["our texts name times in UTC, for want of a zone"] if told else [])
+    assert all(c.hint == "Set organisation: timezone: to the zone in which people read the clock." for c in said)
 
 
 # -- peacetime -------------------------------------------------------------------------------------------------------

@@ -191,6 +191,29 @@ def test_a_word_that_was_put_into_an_exercise_is_not_called_proved(witnessed, ca
     said = " ".join(capsys.readouterr().out.split())
     assert "of drill-20261128-100000-aaaa event 2 is not proved" in said
     assert "audit.jsonl does not know the newest" in said
+    evidence.export(witnessed.folder / "handed")
+    program = [sys.executable, "-I", witnessed.folder / "handed" / "verify.py"]
+    shown = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("Nothing was found altered, but the newest event of an exercise is not proved.\n")
+
+
+def test_a_line_that_was_taken_out_of_the_audit_file_is_not_called_the_newest(witnessed, capsys) -> None:
+    for i in range(4):
+        witnessed.app.running.drills.append("drill-1", "note", "alice", {"text": f"words {i}"})
+    evidence.anchor()
+    path = witnessed.folder / ".bcp" / "audit.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:1], *lines[2:]]) + "\n")
+    capsys.readouterr()
+    with pytest.raises(Refused):
+        audit.verify()
+    first = "audit.jsonl:2 was changed, or one before it was taken out"
+    assert " ".join(capsys.readouterr().out.split()).startswith(f"ALTERED: {first}")
+    evidence.export(witnessed.folder / "handed")
+    program = [sys.executable, "-I", witnessed.folder / "handed" / "verify.py"]
+    shown = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert shown.returncode == 1 and "the audit file: line 2 was changed" in shown.stdout
+    assert "the audit file has lost" not in shown.stdout
 
 
 def test_what_is_handed_over_altered_is_said_when_it_is_handed_over(witnessed, capsys) -> None:

@@ -14,6 +14,7 @@ from bcp.deeds.exercise import cancel, make
 from bcp.deeds.exercises import exercise_of
 from bcp.drills.calendar import next_turn, read_slot, window_of
 from bcp.kernel.errors import Refused
+from bcp.pages.words import words
 from bcp.settings import load
 from bcp.testing.clock import FakeClock
 from bcp.wiring import make_app
@@ -93,7 +94,10 @@ def test_a_machine_that_was_off_says_what_was_missed_and_starts_nothing_late(at)
     following = miss(house.app, one)
     record = exercise_of(house.app, drill).record
     assert (record.state, record.outcome) == ("missed", "not-begun")
-    assert "window went by" in record.reason
+    opens = record.planned_start
+    missed = int((TIME + 40 * DAY - opens) // (7 * DAY))
+    assert missed > 3 and record.reason.endswith(f" to begin it; {missed} more of its series went by unplanned")
+    assert words("de").told(record.reason, "reason.").endswith(f"; {missed} weitere der Reihe verstrichen ungeplant")
     again_at = exercise_of(house.app, following).record.planned_start
     assert TIME + 40 * DAY < again_at <= TIME + 47 * DAY
     assert acts(house) in ([], [(following, "remind")])

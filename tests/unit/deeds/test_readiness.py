@@ -15,8 +15,11 @@ import pytest
 from bcp.contracts.readiness import NO_PLAYBOOK, Check
 from bcp.deeds.readiness import look as looking
 from bcp.deeds.readiness import papers, report, weekly
+from bcp.deeds.readiness.papers import drills
 from bcp.deeds.readiness.scope import names, scope_of
 from bcp.kernel.errors import Missing, Permanent
+from bcp.kernel.files import open_to_all
+from bcp.kernel.secret import Secret
 from bcp.ready.standing import standings
 from bcp.store.memory.readiness import MemoryReadiness
 
@@ -301,6 +304,35 @@ def test_the_last_drill_is_that_of_the_index(house, monkeypatch) -> None:
     monkeypatch.setattr(house.app.running, "cards", lambda query: asked.append(query) or cards)
     assert house.app.running.rehearsed("a") == 5.0
     assert (asked[0].kind, asked[0].playbook, asked[0].status) == ("drill", "a", {"done", "holding"})
+
+
+def test_a_playbook_that_was_changed_since_its_last_drill_is_told_of(house, monkeypatch) -> None:
+    path = house.folder / "playbooks" / "out.yaml"
+    path.write_text(OWN)
+    had, now = path.read_text(), house.app.clock.now()
+    monkeypatch.setattr(house.app.running, "rehearsed", lambda name: now - 60 if name == "out" else 0.0)
+    monkeypatch.setattr(house.app.running, "rehearsed_text", lambda name: had)
+    titles = SimpleNamespace(titles={"out": "Out"})
+    assert [c.state for c in asyncio.run(drills(house.app, titles))] == ["ok"]
+    path.write_text(had + "# another order\n")
+    (found,) = asyncio.run(drills(house.app, titles))
+    assert (found.state, "was changed since" in found.says) == ("risk", True)
+    path.write_text("version: [")  # that it cannot be read is told by another check
+    assert [c.state for c in asyncio.run(drills(house.app, titles))] == ["ok"]
+
+
+def test_a_secret_file_is_open_where_its_folders_are(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("x")
+    path.chmod(0o644)
+    assert [str(secret.path) for secret in (Secret("file:token", tmp_path), Secret("file:/a/b", tmp_path))] == [
+        str(path),
+        "/a/b",
+    ]
+    assert Secret("env:A").path is None
+    assert not open_to_all(path), "nobody else can enter the folder of tests"
+    assert open_to_all(Path("/etc/passwd"))
+    assert not open_to_all(tmp_path / "none")
 
 
 @pytest.mark.parametrize(

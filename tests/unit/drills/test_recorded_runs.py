@@ -15,9 +15,11 @@ from bcp.drills.derive import Context, derive
 from bcp.drills.fold import Exercise
 from bcp.drills.talk import receipts_of
 from bcp.engine.store import RunView
+from bcp.pages.annexes_course import counted_by
 from bcp.pages.words import words
 from bcp.reports.achieved import achieved_times, objectives
 from bcp.reports.figures import figures_of
+from bcp.reports.milestones import milestones_of
 
 HOUR = 3600.0
 
@@ -210,7 +212,12 @@ def test_nine_there_and_back_with_every_figure(tmp_path: Path) -> None:
     assert (last["back.mx"], last["back.drained"]) == tuple(ended(home, s).partition("#")[2] for s in ("mx", "drain"))
     way = found.failback[0]
     assert (way.decided_by, way.mx_back - START, way.drained - START) == (("p1",), moved, drained)
-    assert found.mails.how == "relay-account"
+    assert (found.mails.how, found.mails.waiting_only) == ("relay-account", True)
+    said = {f.code: f.measured for f in figures_of(found, words("en"))}
+    assert said["rpo_messages"] == said["mails.lost"]
+    assert "this relay has no agent, and mail that it passed on at once was not counted" in said["mails.lost"]
+    assert counted_by({"how": "relay-account", "waiting_only": True}) == "relay-waited"
+    assert counted_by({"how": "relay-account"}) == "relay-account"
 
 
 def test_ten_mail_that_bounced_on_the_way_misses_the_rpo(tmp_path: Path) -> None:
@@ -365,3 +372,63 @@ def test_fifteen_nothing_is_met_in_less_than_no_time(tmp_path: Path) -> None:
     rows = [r for r in objectives(view, data) if r["audience"] == "staff"]
     assert [(r["achieved_s"], r["met"]) for r in rows] == [(None, None)]
     assert not [f for f in figures_of(found, words()) if f.unit == "s" and (f.value or 0) < 0]
+
+
+def test_a_second_outage_in_the_same_record_counts_as_much_as_the_first(tmp_path: Path) -> None:
+    """Mail was back, it failed again, and people heard of it an hour later: what the first one met is no answer."""
+    story = Story(tmp_path, outage=known(-60))
+    first = story.begin("run-1")
+    story.answer(first, 30)
+    story.process(first)
+    story.clock.pass_(HOUR)
+    home = story.begin("run-2", BACK, parent=first)
+    story.answer(home, story.clock.now() - START + 20)
+    story.process(home)
+    story.clock.pass_(2 * HOUR)
+    relapse = story.clock.now() - START
+    story.outage = known(relapse)
+    second = story.begin("run-3")
+    story.answer(second, relapse + 3000)
+    story.process(second)
+    found = record(story, first, home, second)
+    staff = goal(found, "rto_communicate", "staff")
+    (told,) = {raw(story.view(second), "step_finished", "tell")}
+    assert (staff.achieved, staff.judged) == (round(told - relapse, 1), "missed")
+    assert staff.evidence == (ended(story.view(second), "tell"),)
+    alone = goal(record(story, first, home), "rto_communicate", "staff")
+    assert (alone.achieved, alone.judged) == (round(raw(story.view(first), "step_finished", "tell") + 60, 1), "met")
+
+
+def test_where_the_clock_was_set_back_nothing_took_as_little_as_it_seems(tmp_path: Path) -> None:
+    story = Story(tmp_path, outage=known(-60))
+    run = story.begin("run-1")
+    story.answer(run, 20)
+    real = story.dns.swap
+
+    async def swap(orders: Any) -> Any:
+        done = await real(orders)
+        story.clock.wall -= 600
+        return done
+
+    story.dns.swap = swap  # type: ignore[method-assign]
+    story.process(run)
+    story.clock.pass_(1800)
+    story.relay.arrived_at = [100, 200]
+    back = story.begin("run-2", BACK, parent=run)
+    story.answer(back, story.clock.now() - START + 20, "abort", "p2", reason="not yet")
+    story.process(back)
+    home = story.begin("run-3", BACK, parent=run)
+    story.answer(home, story.clock.now() - START + 20)
+    story.process(home)
+    found = record(story, run, back, home)
+    whole = goal(found, "mtpd")
+    assert whole.achieved is not None and whole.achieved < raw(story.view(home), "step_finished", "drain") + 660
+    assert (whole.judged, found.detection.exact) == ("not-known", False)
+    assert found.detection.counted_from.endswith("; the clock of this machine was set back meanwhile")
+    assert "met" not in {o.judged for o in found.objectives if o.unit == "s" and o.code != "wrt"}
+    times = achieved_times(story.view(run), (), [story.view(home)])
+    assert (times["exact"], set(times["told_s"].values())) == (False, {None})
+    assert {r["met"] for r in objectives(story.view(run), times)} == {None}
+    marks = milestones_of(found, words("en"))
+    assert min(m.after for m in marks) >= 0
+    assert [m.lane for m in marks if m.code == "aborted"] == ["back"], "the way back was given up, not the switch"

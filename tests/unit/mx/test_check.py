@@ -23,7 +23,17 @@ from bcp.contracts.dns import (
 )
 from bcp.contracts.mx import MxHost
 from bcp.kit.rdap import Registration
-from bcp.mx.check import Line, elsewhere, lines_of, not_lame, registry_line, somebody_answers, unreadable, worst
+from bcp.mx.check import (
+    Line,
+    credential_line,
+    elsewhere,
+    lines_of,
+    not_lame,
+    registry_line,
+    somebody_answers,
+    unreadable,
+    worst,
+)
 from bcp.mx.rules import readable
 
 ASPECTS = ["reach", "right", "servers", "delegation", "dnssec", "ttl", "wildcard", "code", "mta-sts"]
@@ -42,6 +52,17 @@ def test_where_all_is_well_every_aspect_says_so() -> None:
     assert found["reach"].message == f"{PRIMARY}, zone {DOMAIN}"
     assert found["ttl"].message == "TTL 3600 s: senders follow within 1h of a switch"
     assert found["dnssec"].message == "not known: no resolver answers"
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [(None, ""), (NOW - 1, ""), (NOW + 6 * 86_400, "the credential of main ends on"), (NOW + 30 * 86_400, "")],
+)
+def test_a_credential_that_ends_soon_is_told_before_an_outage(ends: float | None, said: str) -> None:
+    """One that has ended is refused by a rule of its own."""
+    found = credential_line("corp.test", "main", ends, NOW, 21 * 86_400.0)
+    assert [(x.aspect, x.state) for x in found] == ([("credential", "warn")] if said else [])
+    assert all(said in x.message and x.message.endswith("in 6d") and x.hint for x in found)
 
 
 LAME = (Answer(DOMAIN, "192.0.2.1", PRIMARY), Answer(DOMAIN, "192.0.2.2", None, problem="x", trouble=Trouble.LAME))

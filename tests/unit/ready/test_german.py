@@ -9,19 +9,26 @@ from pathlib import Path
 import pytest
 
 from bcp.contracts.readiness import Check
+from bcp.deeds.readiness.look import LOOKS
 from bcp.mx.check import ASPECTS
 from bcp.ready import german
 from bcp.ready.standing import Standing
 
 ROOT = Path(german.__file__).parents[1]
+RDAP = {"registry"}
+"""Asked by ``bcp dns check --rdap`` alone."""
 CHECK = Check("secret", "env:A", "fail", "it is not set", "Set it.")
 
 
 def codes() -> set[str]:
     """Every code of a check that stands in the source, and those that are made of an aspect of the DNS check."""
     files = [*(ROOT / "ready").glob("*.py"), *(ROOT / "deeds" / "readiness").glob("*.py")]
+    files += [ROOT / "relay_kit" / "watch.py", ROOT / "deeds" / "relay_watch.py"]
     text = "".join(f.read_text() for f in files if f.name != "german.py")
-    return set(re.findall(r'Check\(\s*"([a-z-]+)"', text)) | {f"dns-{name}" for name, _, _ in ASPECTS}
+    lines = (ROOT / "mx" / "check.py").read_text() + (ROOT / "deeds" / "dns.py").read_text()
+    aspects = {name for name, _, _ in ASPECTS} | set(re.findall(r'Line\([\w.]+, "([a-z-]+)"', lines))
+    looked = {code for code, _ in LOOKS}
+    return set(re.findall(r'Check\(\s*"([a-z-]+)"', text)) | {f"dns-{name}" for name in aspects - RDAP} | looked
 
 
 def test_every_promise_has_german_words_and_something_to_do() -> None:

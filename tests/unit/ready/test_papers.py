@@ -66,6 +66,23 @@ def test_the_last_drill(last: float, state: str) -> None:
     assert (found.state, found.subject, found.playbooks) == (state, "book", ("book",))
 
 
+def test_a_playbook_that_was_changed_since_was_never_tried() -> None:
+    found = drill(DrillFacts("book", NOW - DAY, changed=True), NOW)
+    assert (found.state, found.says) == (
+        "risk",
+        "book was rehearsed 1d ago, and was changed since: what it does now was never tried",
+    )
+    assert drill(DrillFacts("book", changed=True), NOW).says == "book was never rehearsed here"
+
+
+def test_a_secret_that_everybody_can_read() -> None:
+    found = secret(SecretFacts("channels: sms: token", "file:t", open_file="/etc/bcp/t"), NOW, WARN)
+    assert [(c.code, c.state, c.hint) for c in found] == [
+        ("secret", "ok", ""),
+        ("secret-open", "risk", "chmod 600 /etc/bcp/t"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("taken", "missing", "state", "words"),
     [(0.0, 0, "risk", "no snapshot"), (NOW - 60, 2, "ok", "1m old, 2 facts missing"), (NOW - DAY - 1, 0, "risk", "1d")],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bcp.contracts.readiness import NO_PLAYBOOK, Check, Point, State
 from bcp.ready.course import trend
-from bcp.ready.standing import level_of, number_of, standings, whole
+from bcp.ready.standing import each_once, level_of, number_of, standings, whole
 from bcp.ready.words import going, grouped, prometheus, reasons, sentence
 
 DAY = 86_400.0
@@ -39,6 +39,23 @@ def test_level_and_number(states: list[State], level: str, number: int) -> None:
 def test_a_hundred_means_everything(states: list[State]) -> None:
     checks = [check(s) for s in states]
     assert (number_of(checks) == 100) == (level_of(checks) == "ready") == (bool(states) and set(states) == {"ok"})
+
+
+def test_of_several_words_about_one_thing_the_worst_counts_wherever_it_stands() -> None:
+    """A vendor says three things of one account; that it is suspended does not stand behind that its number is fine."""
+    said = [
+        Check("channel", "sms", state, says)
+        for state, says in (("fail", "suspended"), ("risk", "trial"), ("ok", "it can"))
+    ]
+    assert [[c.says for c in each_once(order)] for order in (said, said[::-1], said[1:], said[2:])] == [
+        ["suspended"], ["suspended"], ["trial"], ["it can"],
+    ]  # fmt: skip
+    equal = [
+        Check("channel", "sms", "ok", "first"),
+        Check("disk", "", "ok", "d"),
+        Check("channel", "sms", "ok", "last"),
+    ]
+    assert [c.says for c in each_once(equal)] == ["last", "d"]
 
 
 def test_each_playbook_has_its_own_promises_and_those_of_all() -> None:

@@ -154,6 +154,10 @@ def test_a_dry_drill_says_would_run_and_writes_nothing(house: House) -> None:
     assert found.reason
     assert (found.playbooks[0].name, len(found.playbooks[0].checksum)) == ("out", 64)
     assert all(o.judged == "not-measured" for o in found.objectives)
+    gate, mx = steps["gate"], steps["mx"]
+    assert found.started <= gate.planned_start <= gate.planned_end == gate.planned_start + 600
+    assert mx.planned_start >= gate.planned_end and mx.planned_end > mx.planned_start
+    assert any(len(s.output_digest) == 64 for s in found.steps), "what was looked at has a digest of what it gave"
 
 
 def test_a_dry_drill_needs_a_playbook(house: House) -> None:

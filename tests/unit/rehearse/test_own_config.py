@@ -21,7 +21,12 @@ channels:
   sms: {kind: twilio-sms, account_sid: "env:SID", auth_token: "env:TOKEN", from: "+12025550100"}
   room: {kind: slack, token: "env:SLACK", channel: C0000000001}
   teams: {kind: teams, url: "env:TEAMS_URL"}
-  page: {kind: status-page, folder: public}
+  page:
+    kind: status-page
+    folder: public
+    mirrors:
+      - {kind: rsync, to: "status@web.corp.test:/srv/www/"}
+      - {kind: s3, endpoint: "https://s3.corp.test", bucket: pages, access_key: "env:S3_ID", secret_key: "env:S3_KEY"}
 serve:
   listen: 192.0.2.7:8080
   public_url: https://bcp.corp.test
@@ -74,6 +79,7 @@ def test_no_secret_of_the_organisation_is_read_and_nobody_calls_it(own) -> None:
         f"file:secrets/{n}" for n in ("tsig", "twilio-sid", "twilio-token", "slack", "unused")
     }
     assert set(data["serve"]) == {"ask"}
+    assert "mirrors" not in data["channels"]["page"], "a drill puts nothing on a page of the world"
     assert not {"approvals", "directories", "graph", "snapshot"} & set(data)
 
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from unit.deeds.house import House, person
 
+from bcp.contracts.exercise_parts import Detection
 from bcp.deeds.exercise import New, NoteOf, make, note
 from bcp.deeds.exercises import exercise_of, record_of
 from bcp.drills.play import Play
 from bcp.kernel.errors import Interrupted, Invalid
+from bcp.pages.words import words
 from bcp.rehearse.conduct import conducting
-from bcp.rehearse.scene import path_of, scenario_of, story_of
+from bcp.rehearse.scene import MOST, essence, path_of, scenario_of, story_of
 from bcp.rehearse.table import Paused, Table
+from bcp.replay import find, load
+from bcp.reports.figures import figures_of
 from bcp.testing.clock import FakeClock
 
 ALICE = person("alice")
@@ -213,3 +220,83 @@ def test_other_kinds_have_their_own_stories() -> None:
     assert (scene.name, scene.outage_class, playbook) == ("550-valid-recipients", "F", "exchange-false-rejects")
     assert scenario_of("dry", "")[0].name == ""
     assert scenario_of("live", "jan-2026-gls")[0].outage_class == "B"
+
+
+TOLD = (
+    STORY
+    + """table:
+  - {at: 5m, says: "The help desk has a ticket."}
+  - {at: 30m, says: "The director calls: how long?"}
+"""
+)
+
+
+def at_a_table(house: House, tmp_path: Path, story: str = TOLD) -> str:
+    path = tmp_path / "told.yaml"
+    path.write_text(story)
+    scene, _ = scenario_of("tabletop", str(path))
+    return make(house.ground, ALICE, New("tabletop", scene, Play(), objectives=("rto_receive=30m",)))
+
+
+def test_words_that_were_written_for_a_table_are_told_with_what_the_watch_says_then(house, tmp_path: Path) -> None:
+    injects, onset = story_of(path_of(exercise_of(house.app, at_a_table(house, tmp_path)).record.scenario))
+    assert [(i.at_s, onset) for i in injects] == [(0.0, 600.0), (300.0, 600.0), (1800.0, 600.0)]
+    assert injects[1].text == "[5m] The help desk has a ticket. The watch says healthy."
+    assert injects[2].text.startswith("[30m] The director calls: how long? The watch says down, class B. It proposes")
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_record_says_when_the_watch_saw_it_once_people_were_told(house, clock, tmp_path: Path, told: bool) -> None:
+    """The dates are those of the story, and *detected after* is by its clock; what nobody was told is not known."""
+    drill = at_a_table(house, tmp_path)
+    sit(house, clock, drill, ["", "", "x"] if told else ["", "x"])
+    found = record_of(house.app, drill).detection
+    if not told:
+        assert found == Detection()
+        return
+    start = datetime(2026, 1, 22, 10, tzinfo=UTC).timestamp()
+    assert (found.outage_since, found.outage_class, found.exact) == (start + 600, "B", True)
+    assert found.outage_since < found.detected <= start + 1800
+    figure = next(f for f in figures_of(record_of(house.app, drill), words("en")) if f.code == "detection")
+    assert figure.value == found.detected - found.outage_since
+
+
+def test_the_shipped_tabletop_is_played_in_three_quarters_of_an_hour() -> None:
+    """People talk for some minutes about each, and each asks them something."""
+    file, _ = load(find("jan-2026-gls"))
+    assert 10 <= len(file.table) <= 12
+    assert all("?" in row.says for row in file.table)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ("at: 30m, says", "at: 4m, says", "before the one above it"),
+        ("at: 30m, says", "at: 3h, says", "when all is over"),
+    ],
+)
+def test_words_for_a_table_that_make_no_sense_are_told_at_their_line(tmp_path: Path, was, becomes, says) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(TOLD.replace(was, becomes))
+    with pytest.raises(Invalid) as told:
+        load(path)
+    assert [(p.line, says in p.message) for p in told.value.problems] == [(TOLD.count("\n"), True)]
+
+
+def course(*rows: tuple[float, str, str]) -> list[Any]:
+    return [
+        SimpleNamespace(at=at, decision=SimpleNamespace(state=state, outage_class="B", action=action))
+        for at, state, action in rows
+    ]
+
+
+def test_of_many_changes_those_that_last_and_those_that_are_new_are_told() -> None:
+    flutter = [(60.0 * i, "suspect" if i % 2 else "down", "ask") for i in range(2, 80)]
+    beats = course((0, "healthy", ""), *flutter, (4800, "down", "switch"), (4810, "down", "ask"), (9000, "healthy", ""))
+    kept = essence(beats, 12_000)
+    assert len(kept) == MOST
+    assert {("healthy", ""), ("down", "ask"), ("down", "switch")} <= {
+        (b.decision.state, b.decision.action) for b in kept
+    }
+    assert (kept[0].at, kept[-1].at) == (0, 9000)
+    assert essence(beats[:2], 12_000) == beats[:2]

@@ -134,7 +134,9 @@ def test_a_page_that_was_overwritten_is_found(tmp_path) -> None:
     raw[8192:12288] = b"\xff" * 4096
     path.write_bytes(raw)
     assert "damaged" in database_damage(path) or "cannot be read" in database_damage(path)
-    assert set(KNOWN) >= {"incidents.db", "leases.db", "accounts.db"}
+    path.write_bytes(b"")
+    assert database_damage(path) == "it is empty: whatever stood in it is lost"
+    assert set(KNOWN) >= {"incidents.db", "leases.db", "accounts.db", "drills.db"}
 
 
 def test_a_book_whose_events_were_changed_is_not_whole(tmp_path) -> None:

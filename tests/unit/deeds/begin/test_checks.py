@@ -36,6 +36,8 @@ KINDS = ("cloudflare", "manual", "rfc2136")
         (checks.slack_channel, "C0123ABC", "C0123ABC"),
         (checks.url, "https://status.else.test/", "https://status.else.test"),
         (checks.url, "", ""),
+        (checks.page, "https://status.else.test/", "https://status.else.test"),
+        (checks.page, "", ""),
         (checks.port, "2525", 2525),
         (checks.one_of("a", "b"), " B", "b"),
         (checks.some_of("a", "b"), "b, a, b", ["b", "a"]),
@@ -55,6 +57,7 @@ def test_what_is_taken(check, given, right) -> None:
     ("check", "given", "words"),
     [
         (checks.domains, "", "at least one"),
+        (checks.page, "https://corp.azurestaticapps.net/", "azurestaticapps.net is at Microsoft"),
         (checks.domains, "corp", "only one label"),
         (checks.domains, "münchen.test", "ASCII"),
         (checks.zone, "Berlin", "Berlin"),
