@@ -27,6 +27,8 @@ NO_ANSWER = "no-answer"
 PAGE = 200
 BACK_AGAIN_S = 3600.0
 """A question about the way back that nobody answered is asked again after this time."""
+SAME_S = 30.0
+"""Two moments that are closer than this are the same to whoever was told of one."""
 LATER_S = 60.0
 """What somebody must mend first (a credential, a file) is tried again after this time, until it goes."""
 
@@ -44,6 +46,8 @@ class Actor:
         another mode may come after our own look."""
         self._said: set[tuple[str, str]] = set()
         self._back_asked: dict[str, float] = {}
+        self._waits_until: dict[tuple[str, str], float] = {}
+        """By incident and playbook: the moment that people were told of."""
         self._later: dict[tuple[str, str, str], tuple[float, float]] = {}
         """By incident, playbook and the run that it goes back from: since when it is put off, and until when."""
 
@@ -150,14 +154,7 @@ class Actor:
         if mode == "auto":
             why = self._not_by_itself(loaded, found)
             if why == "wait":
-                zone = self.app.settings.organisation.timezone
-                at = local_text(found.decide_at or 0, zone, seconds=True)
-                await self._once(
-                    current,
-                    "waits",
-                    said("ask.notice.waits", name=name, at=at),
-                    tell=True,
-                )
+                await self._waits(current, name, found.decide_at or 0.0)
                 return
             if why:
                 await self._once(current, "not_automatic", f"{name} does not start by itself: {why}")
@@ -165,6 +162,14 @@ class Actor:
         if not self._later.pop((current.id, name, ""), None):
             await self._propose(current, name, mode, found)
         self.runs.propose(current.id, loaded, automatic=mode == "auto")
+
+    async def _waits(self, current: Incident, name: str, at: float) -> None:
+        """Say until when it waits; the same moment by a clock that is being set right is no news."""
+        if abs(at - self._waits_until.get((current.id, name), -SAME_S)) < SAME_S:
+            return
+        self._waits_until[current.id, name] = at
+        when = local_text(at, self.app.settings.organisation.timezone, seconds=True)
+        await self._once(current, "waits", said("ask.notice.waits", name=name, at=when), tell=True)
 
     async def _choose(self, current: Incident, found: Decision) -> str:
         wish = self._wishes.get(current.id, "")

@@ -309,6 +309,14 @@ def test_why_the_way_back_is_not_proposed_stands_in_the_first_lines(tmp_path: Pa
     assert situation(runs, tmp_path, SERVICE, "").hindered == ""
 
 
+def test_what_a_new_daemon_writes_anew_waits_for_no_disk(tmp_path: Path, monkeypatch) -> None:
+    """They are written in the loop that starts runs, at times when disks are slow."""
+    monkeypatch.setattr("os.fsync", lambda handle: pytest.fail("it waits for the disk"))
+    note_hindrances(tmp_path, [Hindrance(1.0, "back", "run-1", "x", "", "")])
+    note_mails(tmp_path, 1.0, 3)
+    assert read_hindrances(tmp_path)[0].text == "x" and read_mails(tmp_path) == (1.0, 3)
+
+
 @pytest.mark.parametrize("junk", ["", "{}", "[1]", '[{"at": true}]', '[{"at": 1}]'])
 def test_a_damaged_word_of_what_hinders_is_none(tmp_path: Path, junk: str) -> None:
     (tmp_path / "hindered.json").write_text(junk)

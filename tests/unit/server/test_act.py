@@ -108,6 +108,14 @@ def test_what_a_mode_does_with_a_verdict(tmp_path, mode, found, expected) -> Non
     assert w.core.kinds("proposed") == ([] if expected == "waits" else ["proposed"])
 
 
+def test_the_same_moment_is_told_once_although_clocks_disagree_about_its_second(tmp_path) -> None:
+    """It is reckoned anew at each look from a clock that is being set right; another moment is news."""
+    w = World(tmp_path, "auto")
+    at = 1_800_000_100.0
+    w.see(*(replace(DOWN, action="wait", decide_at=at + late) for late in (0.0, -1.2, 0.7, 3.0, 120.0)))
+    assert len(w.speaker.told) == 2 == len(w.core.kinds("waits"))
+
+
 @pytest.mark.parametrize("stage", ["decided", "active", "recovering", "failback", "draining"])
 def test_nothing_is_proposed_while_a_playbook_works(tmp_path, stage) -> None:
     """It would be a second run on the same domains."""
