@@ -25,7 +25,7 @@ from bcp.playbook.scope import ancestors
 FRESH_S = 5.0
 """How long a judgement is good while nothing waited."""
 CLEARED_S = 30.0
-"""How long a look that does not speak against an undo is good: a process may have been frozen behind it."""
+"""How long a look that does not speak against a deed is good at most: a process may have been frozen behind it."""
 UNDO_TIMEOUT_S = 600.0
 """How long people are asked whether mail is to be moved back."""
 GATE, ANYWAY = "undo", "undo-anyway"
@@ -179,9 +179,16 @@ class Moves:
         if not self.actions[placed.step.uses].moves_mx and self.committed():
             return
         async with self._alone:
-            if not self._old(good_s):
-                return
-            broken = still_holds(await self.judge.ground(placed, self.state, self.scope()))
+            if self._old(good_s):
+                await self._judge_now(self.judge, placed)
+                if self._old(max(good_s, CLEARED_S)):  # frozen in the middle of it
+                    await self._judge_now(self.judge, placed)
+
+    async def _judge_now(self, judge: Judge, placed: Placed) -> None:
+        """It is as old as what it rests on: its time is that before the first thing was read."""
+        began, self._stale = (self.services.clock.monotonic(), self.services.clock.now()), False
+        try:
+            broken = still_holds(await judge.ground(placed, self.state, self.scope()))
             await self.note("judged", step=placed.id, broken=[b.rule for b in broken])
             if broken:
                 error = NoLongerHolds(
@@ -190,8 +197,10 @@ class Moves:
                 )
                 error.broken = tuple(b.rule for b in broken)
                 raise error
-            self._stale = False
-            self._judged = (self.services.clock.monotonic(), self.services.clock.now())
+        except BaseException:
+            self._stale = True
+            raise
+        self._judged = began
 
     def _old(self, good_s: float) -> bool:
         clock = self.services.clock
@@ -289,12 +298,13 @@ class Moves:
         moved = self.moved()
         if self._is_cleared() or not moved or self.judge is None or self.services.dry:
             return False
+        looked = (self.services.clock.monotonic(), self.services.clock.now())
         seen = await self.judge.seen()
         code = against_undo(self._towards(), self.judge.began(), seen)
         consent = self.state.consent
         agreed = consented(consent.get("codes", ()), code, float(consent.get("at", 0.0)), self.services.clock.now())
         if not code or agreed:
-            self._cleared = (self.services.clock.monotonic(), self.services.clock.now())
+            self._cleared = looked
             return False
         reason = self.state.reason or f"aborted by {self.state.aborting}"
         why = f"{reason}; mail was left where it is, because {SAID[code]}"

@@ -182,6 +182,25 @@ def test_a_process_that_was_frozen_behind_its_judgement_judges_again(game, monke
     assert [e.data["broken"] != [] for e in game.events() if e.kind == "judged"] == [False, True]
 
 
+def test_a_process_that_was_frozen_while_it_wrote_its_judgement_down_judges_again(game, monkeypatch) -> None:
+    """A judgement is as old as what it rests on, not as the line that says so."""
+    ahead, ground = [0.0], game.judge.ground
+    now, steady = SystemClock.now, SystemClock.monotonic
+    monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) + ahead[0])
+    monkeypatch.setattr(SystemClock, "monotonic", lambda clock: steady(clock) + ahead[0])
+
+    async def frozen(*given):
+        found = await ground(*given)
+        if not ahead[0]:
+            ahead[0], game.judge.change = 3600.0, {"seen": "healthy"}
+        return found
+
+    game.judge.ground = frozen
+    ending = game.process()
+    assert ahead[0] and game.mx() == PRIMARY.hosts[0].host and ending.rule == "no-longer-holds"
+    assert [e.data["broken"] != [] for e in game.events() if e.kind == "judged"] == [False, True]
+
+
 @pytest.mark.parametrize(
     "change",
     [
