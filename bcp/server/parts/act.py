@@ -136,7 +136,7 @@ class Actor:
     # -- what is done --------------------------------------------------------------------------------------------
 
     async def _act(self, current: Incident, found: Decision) -> None:
-        if found.stage in UNDER_WAY or found.action == "watch":
+        if found.stage in UNDER_WAY or found.action == "watch" or self._stands():
             return  # a playbook works; or: in maintenance, denied by on call, not looked at just now
         name = await self._choose(current, found)
         if not name:
@@ -162,6 +162,11 @@ class Actor:
         if not self._later.pop((current.id, name, ""), None):
             await self._propose(current, name, mode, found)
         self.runs.propose(current.id, loaded, automatic=mode == "auto")
+
+    def _stands(self) -> bool:
+        """Does a run of ours work, or is MX where one put it? A look of the moment knows nothing of that."""
+        course = getattr(self.recorder, "course", None)  # fakes may know nothing of it
+        return course is not None and course.standing != "none"
 
     async def _waits(self, current: Incident, name: str, at: float) -> None:
         """Say until when it waits; the same moment by a clock that is being set right is no news."""

@@ -124,6 +124,19 @@ def test_nothing_is_proposed_while_a_playbook_works(tmp_path, stage) -> None:
     assert w.runs.proposed == []
 
 
+@pytest.mark.parametrize("standing", ["decided", "active", "failback", "draining"])
+def test_a_look_of_the_moment_proposes_no_second_switch(tmp_path, standing) -> None:
+    """It knows nothing of runs: a run's own look saw the outage while the watch saw nothing, and people were told that
+    a switch cannot start, with MX on the relay."""
+    w = World(tmp_path, "auto")
+    w.records.course = SimpleNamespace(standing=standing)
+    w.see(replace(DOWN, stage="confirmed"), replace(DOWN, stage="confirmed", action="wait"))
+    assert w.runs.proposed == [] and w.speaker.told == [] and w.core.kinds("proposed", "waits") == []
+    w.records.course.standing = "none"
+    w.see(replace(DOWN, stage="confirmed"))
+    assert len(w.runs.proposed) == 1
+
+
 @pytest.mark.parametrize("mode", ["notify", "ask", "auto"])
 def test_nothing_is_proposed_of_what_is_only_to_be_watched(tmp_path, mode) -> None:
     """In maintenance, denied by on call, or not looked at just now; once that is over it is proposed."""
