@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 
+from bcp.contracts.store import RunQuery
 from bcp.contracts.traits import Trait, has
 from bcp.detect.decide import Decision
 from bcp.engine.left import kept_domains
@@ -46,6 +47,8 @@ class Actor:
         another mode may come after our own look."""
         self._said: set[tuple[str, str]] = set()
         self._back_asked: dict[str, float] = {}
+        self._down_at = 0.0
+        """When it was last seen down."""
         self._waits_until: dict[tuple[str, str], float] = {}
         """By incident and playbook: the moment that people were told of."""
         self._later: dict[tuple[str, str, str], tuple[float, float]] = {}
@@ -115,6 +118,7 @@ class Actor:
         if current.state == "closed":
             return
         if found.state == "down":
+            self._down_at = self.clock.now()
             self._turned(back=False)
             await self._act(current, found)
         elif found.state == "healthy":
@@ -258,7 +262,9 @@ class Actor:
         if recovery is None:
             return None
         name, asked = recovery.playbook, self.clock.now() - self._back_asked.get(view.id, 0.0)
-        if 0.0 <= asked < BACK_AGAIN_S and not self._comes_again(current.id, name, view.id):
+        if 0.0 <= asked < BACK_AGAIN_S and not (
+            self._comes_again(current.id, name, view.id) or self._relapsed_on_the_way(view.id)
+        ):
             return None  # less than 0: the clock was set back
         again = self._later.pop((current.id, name, view.id), None)
         self._back_asked[view.id] = self.clock.now()
@@ -270,6 +276,12 @@ class Actor:
             await self._note_back(current.id, view.id, text)
         self.runs.propose(current.id, loaded, parent=view.id, domains=kept_domains(view))
         return None
+
+    def _relapsed_on_the_way(self, run: str) -> bool:
+        """Did a way back from this run begin, and the service fail again meanwhile? That it works now is news."""
+        asked = self._back_asked.get(run, 0.0)
+        began = (c.started for c in self.app.running.cards(RunQuery(parent=run)) if c.over)
+        return self._down_at > asked and any(at >= asked for at in began)
 
     async def _note_back(self, incident: str, run: str, text: str) -> None:
         await self.core.do(lambda b: b.note("failback_proposed", incident, "bcp", run=run, text=text))

@@ -292,6 +292,24 @@ def test_the_way_back_is_asked_when_all_has_been_clear_long_enough(tmp_path) -> 
     assert len(w.runs.proposed) == 2
 
 
+@pytest.mark.parametrize(("began", "down", "again"), [(True, True, 2), (True, False, 1), (False, True, 1)])
+def test_a_relapse_on_the_way_back_is_another_outage_and_its_end_is_asked_about(tmp_path, began, down, again) -> None:
+    """The way back was ended because the service failed again; nobody waits for an hour once it works. A mere no
+    stands."""
+    w = World(tmp_path)
+    w.runs.held = [held("r1")]
+    w.see(BACK)
+    w.core.clock.wall += 60.0
+    if began:
+        w.core.running.all = [RunCard("r2", "aborted", parent="r1", started=w.core.clock.wall)]
+    w.core.clock.wall += 60.0
+    if down:
+        w.see(replace(DOWN, stage="failback"))
+    w.core.clock.wall += 300.0
+    w.see(BACK, BACK)
+    assert len(w.runs.proposed) == again
+
+
 def test_a_way_back_that_came_to_nothing_is_asked_about_at_once(tmp_path) -> None:
     """People said yes, and their plan was void: they are not left to wait for an hour."""
     w = World(tmp_path)
