@@ -196,10 +196,18 @@ def test_what_somebody_must_mend_is_put_off_told_once_and_shown(tmp_path, troubl
     assert len(w.speaker.told) == 3
 
 
-@pytest.mark.parametrize(("status", "again"), [("failed", True), ("aborted", False)])
-def test_a_way_back_that_failed_is_asked_about_again_once_it_was_looked_at(tmp_path, status, again) -> None:
-    """Nobody has to wait for an hour for what is mended in a minute; a no stands."""
-    w = World(tmp_path, [plan()], [Ending(status, 1, "the token has ended", "", "")])
+@pytest.mark.parametrize(
+    ("status", "rule", "again"),
+    [
+        ("failed", "", True),
+        ("failed", "no-longer-holds", True),
+        ("failed", "gate-closed", False),
+        ("aborted", "", False),
+    ],
+)
+def test_a_way_back_that_failed_is_asked_about_again_once_it_was_looked_at(tmp_path, status, rule, again) -> None:
+    """Nobody has to wait for an hour for what is mended in a minute; a no stands, and is nothing to mend."""
+    w = World(tmp_path, [plan()], [Ending(status, 1, "the token has ended", "", rule)])
     off: list[Any] = []
     w.conductor.put_off = lambda *what: off.append(what)
     w.core.found = HEALTHY
