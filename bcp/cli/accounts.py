@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,6 +71,23 @@ def accounts_of(app: App) -> Accounts:
     return Accounts(
         app.configuration.state / "accounts.db", app.clock, signing_key(app), idle_s=c.idle, session_s=c.session
     )
+
+
+@contextmanager
+def accounts_to_read(app: App) -> Iterator[Accounts | None]:
+    """The same to look at: nothing is made or written, no key either. ``None``: there are none yet."""
+    need_serve()
+    path = app.configuration.state / "accounts.db"
+    if not path.exists():
+        yield None
+        return
+    from bcp.server.signin.accounts import Accounts
+    from bcp.store.sqlite.accounts import AccountTable
+
+    with closing(
+        Accounts(path, app.clock, b"", idle_s=0, session_s=0, table=AccountTable(path, to_read=True))
+    ) as found:
+        yield found
 
 
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
@@ -152,9 +171,8 @@ def _to_scan(url: str) -> str:
 
 def list_users() -> None:
     """List the console accounts."""
-    accounts = accounts_of(make_app())
-    found = accounts.users()
-    accounts.close()
+    with accounts_to_read(make_app()) as accounts:
+        found = accounts.users() if accounts is not None else []
     data = [
         {"name": u.name, "role": u.role, "contact": u.contact, "email": u.email, "disabled": u.disabled} for u in found
     ]
@@ -170,7 +188,8 @@ def _existing(accounts: Accounts, name: str) -> None:
     from bcp.kernel.document import did_you_mean
 
     if accounts.user(name) is None:
-        raise Invalid(f"there is no account {name!r}", hint=did_you_mean(name, [u.name for u in accounts.users()]))
+        hint = did_you_mean(name, [u.name for u in accounts.users()]) or "There are no accounts yet: bcp user add NAME"
+        raise Invalid(f"there is no account {name!r}", hint=hint)
 
 
 def role(
@@ -244,9 +263,8 @@ def add_token(
 
 def list_tokens() -> None:
     """List the API tokens, without their values."""
-    accounts = accounts_of(make_app())
-    found = accounts.tokens()
-    accounts.close()
+    with accounts_to_read(make_app()) as accounts:
+        found = accounts.tokens() if accounts is not None else []
     data = [
         {
             "name": t.name,
@@ -272,6 +290,9 @@ def remove_token(name: Annotated[str, typer.Argument(help="Name of the token.")]
     app = make_app()
     accounts = accounts_of(app)
     if not accounts.remove_token(name):
-        raise Invalid(f"there is no token {name!r}", hint="bcp token list")
+        from bcp.kernel.document import did_you_mean
+
+        known = did_you_mean(name, [t.name for t in accounts.tokens()])
+        raise Invalid(f"there is no token {name!r}", hint=known or "There are no tokens yet.")
     _note(app, "token_removed", name=name)
     render.emit("bcp.token/1", {"name": name, "removed": True}, f"The token {name} is no longer valid.")

@@ -44,14 +44,14 @@ def doctor() -> None:
             "checks": [{"subject": c.subject, "state": c.state, "message": c.message, "hint": c.hint} for c in found],
             "failed": bad,
         },
-        f"{render.table(rows)}\n\n{_sum(found)}",
+        f"{_sum(found)}\n\n{render.table(rows)}",
     )
     if bad:
         raise typer.Exit(1)
 
 
 def _sum(found: list[Check]) -> str:
-    """How many there are of each, and what fails by name: the table is longer than a screen."""
+    """How many there are of each, and what fails by name, before the table: it is longer than a screen."""
     count = {state: sum(c.state == state for c in found) for state in ("fail", "warn", "ok")}
     text = render.wrap(f"{count['fail']} fail, {count['warn']} warn, {count['ok']} ok.")
     return "\n".join([text, *(render.wrap(f"fail: {c.subject}", "  ") for c in found if c.state == "fail")])

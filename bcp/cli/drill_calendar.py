@@ -11,6 +11,7 @@ from bcp.cli.common import app as make_app
 from bcp.cli.common import duration
 from bcp.cli.person import ground_of, who_is
 from bcp.kernel.clock import iso, local
+from bcp.kernel.errors import Invalid
 
 
 def register(group: typer.Typer) -> None:
@@ -30,6 +31,7 @@ def schedule(
     cancel: Annotated[str, typer.Option("--cancel", metavar="REASON", help="It will not be played.")] = "",
 ) -> None:
     """Schedule."""
+    _whole(drill, at, every, cancel, surprise=surprise)
     app = make_app()
     if not drill:
         _calendar()
@@ -54,6 +56,20 @@ def schedule(
         {"drill": name, "opens": iso(opens), "closes": iso(closes), "every": slot.every, "surprise": slot.surprise},
         f"{said}{', every ' + slot.every if slot.every else ''}\n{kept}",
     )
+
+
+def _whole(drill: str, at: str, every: str, cancel: str, *, surprise: bool) -> None:
+    """Is it said which drill is meant, when and how often? Raises ``Invalid``."""
+    from bcp.drills.calendar import check_every
+
+    try:
+        check_every(every)
+    except Invalid as error:
+        raise Invalid(f"--every: {error.message}", hint=error.hint, rule=error.rule) from error
+    if not drill and (at or every or surprise or cancel):
+        raise Invalid("which drill?", hint="Name it first: bcp drill schedule DRILL. All: bcp drill list", rule="usage")
+    if drill and not at and not cancel:
+        raise Invalid("at what time?", hint="Name it: --at '2027-01-14 10:00', local time.", rule="no-time")
 
 
 def _local(at: float, zone: str) -> str:

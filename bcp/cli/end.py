@@ -83,7 +83,7 @@ def _consent(shown: Shown, consequence: str, anyway: str) -> tuple[str, str]:
         return shown.consequence, ""
     render.say(f"{render.paint('Careful', 'bad', sys.stderr)}: {shown.why()}.")
     if not render.ask("Move mail there all the same?"):
-        raise GateClosed(_nobody(), rule="second-yes", hint="Mail stays where it is. The planned way: bcp failback")
+        raise GateClosed(_nobody(), rule="second-yes", hint=f"Mail stays where it is.{_planned(shown)}")
     return shown.consequence, shown.anyway
 
 
@@ -98,8 +98,14 @@ def _how(shown: Shown) -> str:
     return (
         "Without a terminal, having looked: "
         f"bcp abort {shown.run} --as CONTACT --consequence {shown.consequence[:16]}{more}."
-        f" The planned way: bcp failback {shown.run}"
+        f"{_planned(shown)}"
     )
+
+
+def _planned(shown: Shown) -> str:
+    """The way that does it with all checks; a way back has none: it is that way itself."""
+    towards = getattr(shown.moves, "towards", "primary")
+    return f" The planned way: bcp failback {shown.run}" if towards == "primary" else ""
 
 
 def work_on(app: App, run: str, *, asks: bool) -> None:

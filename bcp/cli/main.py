@@ -160,7 +160,10 @@ def main() -> None:
             sys.exit(_typer(words))
     except BcpError as error:
         sys.exit(fail(error))
-    except (KeyboardInterrupt, Interrupted):
+    except KeyboardInterrupt as error:
+        sys.stderr.write(f"stopped: {error}\n" if error.args else "stopped\n")
+        sys.exit(130)
+    except Interrupted:
         sys.stderr.write("stopped\n")
         sys.exit(130)
     except BrokenPipeError:

@@ -332,8 +332,12 @@ def ask_secret(question: str) -> str:
         return ""
     import getpass
 
-    with _echo_back():
-        return getpass.getpass(question + ": ", sys.stderr)
+    try:
+        with _echo_back():
+            return getpass.getpass(question + ": ", sys.stderr)
+    except KeyboardInterrupt:
+        _write(sys.stderr, "")  # what comes next begins on a line of its own
+        raise KeyboardInterrupt("nothing was typed and nothing was done") from None
 
 
 @contextlib.contextmanager

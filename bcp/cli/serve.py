@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bcp.cli import render
-from bcp.cli.accounts import accounts_of, need_serve
+from bcp.cli.accounts import accounts_to_read, need_serve
 from bcp.cli.common import app as make_app
 from bcp.cli.common import config_path, wait_for
 from bcp.kernel.errors import Invalid
@@ -82,9 +82,11 @@ def _listening(listen: str, settings: ServeSettings) -> ServeSettings:
 
 def _check(app: App) -> None:
     from bcp.deeds.readiness.papers import unset_secrets
+    from bcp.server.keys import given_key
     from bcp.settings.families import place_of
 
     s = app.settings.serve
+    given_key(app)
     found = [("listen", s.listen), ("public url", s.public_url or "none: no links in texts, vendors are polled")]
     found += [
         (f"hook {n}", f"POST /hooks/{n} ({h.kind}, {getattr(h, 'mode', '')})")
@@ -112,9 +114,9 @@ def _check(app: App) -> None:
     wrong += [(where, f"NOT SET: {why}") for where, why in unset_secrets(app)]
     found += _chosen(app)
     wrong += _unready(app) + _troubles(app)
-    accounts = accounts_of(app)
-    found.append(("accounts", str(len(accounts.users())) if accounts.users() else "none yet: bcp user add"))
-    accounts.close()
+    with accounts_to_read(app) as accounts:
+        many = len(accounts.users()) if accounts is not None else 0
+    found.append(("accounts", str(many) if many else "none yet: bcp user add"))
     items = {**dict(found), **dict(wrong)}
     rows = [[name, text] for name, text in items.items()]
     render.emit("bcp.serve-check/1", {"items": items, "ok": not wrong}, render.table(rows))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bcp.engine.state import StepState
     from bcp.engine.store import Runs, RunView
 
+NEWEST = 10
+"""Runs that are looked through for one that left MX somewhere."""
 FRESH_S = 180.0
 """A watch that said nothing for this long does not look any more."""
 HOLD = "the relay keeps mail and nothing bounces; go back once it works again"
@@ -53,7 +55,7 @@ def situation(
         glance = None
     cards = [c for c in cards if not _came_back(c, last)]
     stands, mx = _mx(cards)
-    if stands.what == "none" and last is not None and last.moved_at and last.status == "done":
+    if last is not None and _tells(last, stands, mx):
         mx = Mx(False, left_by=last.id, left_at=last.moved_at, back=bool(last.parent))
     if view is not None and in_doubt(view):
         mx = Mx(False, doubt=view.id)
@@ -128,8 +130,22 @@ def unfinished(runs: Runs) -> list[RunCard]:
 
 
 def last_move(runs: Runs) -> RunCard | None:
-    """The newest real run that is there to move MX."""
-    return next(iter(runs.cards(RunQuery(moves_mx=True, kind="real", newest=1))), None)
+    """The newest real run that is there to move MX; before it one that moved it and could not undo that."""
+    found = runs.cards(RunQuery(moves_mx=True, kind="real", newest=NEWEST))
+    moved = next((c for c in found if c.moved_at and c.over), None)
+    return moved if moved is not None and _not_undone(moved) else next(iter(found), None)
+
+
+def _not_undone(card: RunCard) -> bool:
+    """Did it end, and MX stay where it had put it?"""
+    return card.over and card.status != "done" and card.changed and bool(card.moved_at)
+
+
+def _tells(last: RunCard, stands: Standing, mx: Mx) -> bool:
+    """Is what this run left the newest that is known of MX?"""
+    if _not_undone(last):
+        return not (mx.relay or mx.since)
+    return stands.what == "none" and bool(last.moved_at) and last.status == "done"
 
 
 def holding_runs(cards: Sequence[RunCard]) -> list[RunCard]:

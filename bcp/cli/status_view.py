@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bcp.cli import render
-from bcp.cli.common import basics, runs
+from bcp.cli.common import basics, runs, state_folder
 from bcp.cli.drain_view import drains_of
 from bcp.cli.left import back_text, left_data, left_text
 from bcp.engine.gate import CLOCK_TOLERANCE_S
@@ -50,7 +50,7 @@ def show(run: str = "last", *, everything: bool = False, timeline: bool = False)
         return
     view = found.view(found.find(run))
     _warn_of_lost(found)
-    data = {**status_data(view), **left_data(found, view)}
+    data = {**status_data(view), **left_data(found, view), "disk": _warn_of_disk(state_folder())}
     if timeline:
         data["timeline"] = timeline_data(view)
     render.emit("bcp.status/1", data, _first(found, view) + status_text(view, found.clock.now(), timeline))
@@ -77,13 +77,13 @@ def _whole(found: Runs, *, timeline: bool) -> None:
     except Missing:
         s = now.situation(cards, clock, state, service, zone, stuck=waits)
         text = "\n".join([now.words(s, (), ""), *lines]) + _no_run(found, s)
-        render.emit("bcp.status/1", {"run": "", "situation": now.data(s), "drains": drains}, text)
+        render.emit("bcp.status/1", {"run": "", "situation": now.data(s), "drains": drains, "disk": _disk(state)}, text)
         _warn_of_lost(found)
         _warn_of_disk(state)
         return
     _warn_of_lost(found)
-    _warn_of_disk(state)
-    data = {**status_data(view), **left_data(found, view), "situation": now.data(s), "drains": drains}
+    disk = _warn_of_disk(state)
+    data = {**status_data(view), **left_data(found, view), "situation": now.data(s), "drains": drains, "disk": disk}
     if timeline:
         data["timeline"] = timeline_data(view)
     head = "\n".join([now.words(s, now.holding_runs(cards), view.id), *lines])
@@ -127,16 +127,27 @@ def _warn_of_lost(found: Runs) -> None:
         render.warn(f"the file of run {h.run} is gone, and it was not over: it keeps {names}. {hint}")
 
 
-def _warn_of_disk(state: Path) -> None:
-    """Where nothing can be written down, nothing new is known here: a daemon may see more than stands below."""
+_DISKS = {"full": "its disk is full", "read-only": "it may only be read"}
+
+
+def _disk(state: Path) -> str:
+    """Can anything be written down here: ``ok``, ``full``, ``read-only``; ``unknown`` where there is no folder."""
     try:
         disk = os.statvfs(state)
     except OSError:
-        return
-    full, locked = not disk.f_bavail, bool(disk.f_flag & os.ST_RDONLY)
-    if full or locked:
-        why = "its disk is full" if full else "it may only be read"
-        render.warn(f"nothing can be written to {state}: {why}. What stands here may be old. Mend that first.")
+        return "unknown"
+    return "full" if not disk.f_bavail else "read-only" if disk.f_flag & os.ST_RDONLY else "ok"
+
+
+def _warn_of_disk(state: Path) -> str:
+    """Where nothing can be written down, nothing new is known here: a daemon may see more than stands below. Returns
+    what ``_disk`` says."""
+    found = _disk(state)
+    if found in _DISKS:
+        render.warn(
+            f"nothing can be written to {state}: {_DISKS[found]}. What stands here may be old. Mend that first."
+        )
+    return found
 
 
 def status_data(view: RunView) -> dict[str, Any]:

@@ -77,8 +77,7 @@ def _said(error: Any, text: str, where: str) -> tuple[str, str]:
     """What is wrong, in our words, and what to do where that is known. ``error``: one of the library's."""
     kind = type(error).__name__
     if kind == "NoSuchOption":
-        near = get_close_matches(error.option_name, error.possibilities or (), n=2, cutoff=0.7)
-        return f"{where} has no option {error.option_name}", f"Did you mean {' or '.join(near)}?" if near else ""
+        return f"{where} has no option {error.option_name}", _word_of_its_own(error, where) or _near(error)
     if kind == "MissingParameter":
         return f"{where} needs {_name(error)}", _about(error)
     if kind == "BadParameter":
@@ -92,6 +91,22 @@ def _said(error: Any, text: str, where: str) -> tuple[str, str]:
     return _lower(text), ""
 
 
+def _near(error: Any) -> str:
+    """Options that look alike; their dashes are no likeness."""
+    bare = {str(option).lstrip("-"): str(option) for option in error.possibilities or ()}
+    near = [bare[n] for n in get_close_matches(error.option_name.lstrip("-"), bare, n=2, cutoff=0.7)]
+    return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _word_of_its_own(error: Any, where: str) -> str:
+    """Where what is typed as an option stands on the line by itself (``bcp comms send AUDIENCE NAME``); else empty."""
+    params = getattr(getattr(getattr(error, "ctx", None), "command", None), "params", ())
+    words = {p.name: _name_of(p) for p in params if getattr(p, "param_type_name", "") == "argument"}
+    if error.option_name.lstrip("-").replace("-", "_") not in words:
+        return ""
+    return f"It is a word of its own, without dashes: {' '.join([where, *words.values()])}"
+
+
 def _lower(text: str) -> str:
     return f"{text[:1].lower()}{text[1:]}".rstrip(".")
 
@@ -101,10 +116,15 @@ def _name(error: Any) -> str:
     hint, param = getattr(error, "param_hint", None), getattr(error, "param", None)
     if hint is None and param is not None:
         option = getattr(param, "param_type_name", "") == "option"
-        hint = max(param.opts, key=len) if option else str(param.metavar or param.name).upper()
+        hint = max(param.opts, key=len) if option else _name_of(param)
     if isinstance(hint, (list, tuple)):
         hint = max(map(str, hint), key=len, default="")
     return str(hint or "a word").replace("'", "")
+
+
+def _name_of(argument: Any) -> str:
+    """An argument as help shows it."""
+    return str(argument.metavar or argument.name).upper()
 
 
 def _about(error: Any) -> str:

@@ -69,6 +69,7 @@ LONG = {
         "no": "117743",
         "link": "https://bcp.contoso.example/a/Xb3kQ9vT2mLw8RzY5uHc1DfG7sKp",
         "keys": True,
+        "buttons": True,
         "back": False,
         "asks": "start",
         "short": "mail goes back to the primary",

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from bcp.contracts.descriptor import Plugin
 from bcp.contracts.plugin import Args
 from bcp.contracts.services import Services
+from bcp.kernel.errors import Refused
 
 A = TypeVar("A", bound=Args)
 TO_PRIMARY = ("primary", "before")
@@ -44,6 +45,8 @@ class Refusal:
     message: str
     hint: str = ""
     overridable: bool = False
+    redo: bool = field(default=False, compare=False)
+    """The hint asks for nothing but doing the same again: whoever does that by itself leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,13 @@ class StepInfo:
     still: Callable[[], Awaitable[None]] = always
     """Asked by a step that moves MX right before the first order leaves: what was judged before the step began is
     judged again where the process stood still meanwhile. Raises ``Refused`` when it holds no longer."""
+
+
+class NoLongerHolds(Refused):
+    """What a step rests on does not hold any more. ``broken``: codes of what it is."""
+
+    rule = "no-longer-holds"
+    broken: tuple[str, ...] = ()
 
 
 class Action(ABC, Generic[A]):

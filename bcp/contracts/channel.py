@@ -115,6 +115,8 @@ class Channel(ABC, Generic[S]):
     """Which form of a message it carries: ``sms``, ``chat``, ``email`` or ``page``."""
     broadcast: ClassVar[bool] = False
     """True when one message reaches everybody (a chat channel, a page), so that there is one recipient: the place."""
+    buttons: ClassVar[bool] = False
+    """True where a message can carry ``choices`` that are pressed."""
     duty: ClassVar[bool] = False
     """True for alarms and tickets, which are for the people on duty alone: it plays the role ``duty`` and no other."""
     shares_fate_with: ClassVar[tuple[str, ...]] = ()

@@ -7,6 +7,7 @@ the clocks skip is taken at the instant after the gap, one that comes twice is t
 from __future__ import annotations
 
 import calendar
+import difflib
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -97,9 +98,7 @@ def read_slot(wall: str, zone: str, window_s: float, every: str, *, surprise: bo
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Invalid(f"{zone[:40]!r} is no time zone", rule="no-zone", hint="For example Europe/Berlin.") from error
-    if every not in {"", "week", *MONTHS}:
-        hint = "week, month, quarter, half-year, year"
-        raise Invalid(f"{every[:40]!r} is no recurrence", rule="no-recurrence", hint=hint)
+    check_every(every)
     if not 60 <= window_s <= LONGEST_S:
         raise Invalid("a window is a minute to a month", rule="no-window", hint="For example --window 2h.")
     slot = Slot(found.isoformat(timespec="seconds"), zone, window_s, every, surprise, seed)  # type: ignore[arg-type]
@@ -109,6 +108,16 @@ def read_slot(wall: str, zone: str, window_s: float, every: str, *, surprise: bo
         hint = "For example '2027-01-14 10:00'."
         raise Invalid(f"{wall[:40]!r} is beyond all times", rule="no-time", hint=hint) from error
     return slot
+
+
+def check_every(every: str) -> None:
+    """Is this how often an exercise can recur? Raises ``Invalid`` (``no-recurrence``)."""
+    if every not in {"", "week", *MONTHS}:
+        known = ("week", *MONTHS)
+        meant = difflib.get_close_matches(every.lower(), known, n=1, cutoff=0.6)
+        hint = f"Did you mean {meant[0]}? " if meant else ""
+        hint += f"An exercise recurs every {', '.join(known[:-1])} or {known[-1]}."
+        raise Invalid(f"{every[:40]!r} is no recurrence", rule="no-recurrence", hint=hint)
 
 
 def wall_of(slot: Slot) -> datetime:

@@ -37,6 +37,8 @@ class Ground:
     """What was seen when the plan was made: down, healthy, ...; empty: nobody looked."""
     seen: str = ""
     """What a look of this moment says; empty: nobody looks."""
+    back: bool = False
+    """Is it the way back of a run?"""
     well: tuple[str, ...] = ()
     """Domains of the plan that a look of this moment sees well apart from the others, and that nobody insisted on."""
     unseen: tuple[str, ...] = ()
@@ -68,6 +70,8 @@ def still_holds(ground: Ground) -> tuple[Broken, ...]:
     out += [Broken("approval-void", f"the approval at {gate} does not count any more") for gate in ground.unapproved]
     if ground.began == "down" and ground.seen == "healthy":
         out.append(Broken("service-well", "the service works again"))
+    if ground.back and ground.began == "healthy" and ground.seen == "down":
+        out.append(Broken("service-down", "the service is down again"))
     out += [Broken("domain-well", f"inbound mail of {domain} works again") for domain in ground.well]
     out += [Broken("domain-unseen", f"nobody sees inbound mail of {domain} now") for domain in ground.unseen]
     out += [Broken(a.rule, f"{a.step}: {a.message}") for a in ground.against]

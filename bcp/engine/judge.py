@@ -94,7 +94,9 @@ class PlanJudge:
         """Checks, step, approvals and the look, side by side."""
         checks = [s for s in self.loaded.steps if s.phase in CHECKS]
         began = self.began()
-        look = asyncio.ensure_future(self._look() if began == "down" else _nothing())
+        back = bool(self.plan.parent)
+        looks = began == "down" or (back and began == "healthy")
+        look = asyncio.ensure_future(self._look() if looks else _nothing())
         wanted = [*checks, placed] if self.actions[placed.step.uses].moves_mx else checks
         again = await asyncio.gather(*(self._again(s, scope) for s in wanted))
         seen = await look
@@ -111,6 +113,7 @@ class PlanJudge:
             self.lease(),
             began,
             str(seen.get("state", "")),
+            back,
             *self._stay(placed, seen),
             against,
             self._moved(placed, next((s for s in again if s.id == placed.id), None), state),

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bcp.contracts.action import Action
+from bcp.contracts.action import Action, NoLongerHolds
 from bcp.contracts.effect import EffectKey
 from bcp.contracts.journal import Draft, Signal
 from bcp.contracts.services import Order, Services
 from bcp.engine.holds import SAID, against_undo, consented, still_holds
 from bcp.engine.judge import Judge, gate_terms, gates_before
 from bcp.engine.state import DONE, RunState
-from bcp.kernel.errors import BcpError, GateClosed, Refused, storage_in
+from bcp.kernel.errors import BcpError, GateClosed, storage_in
 from bcp.kernel.hashing import digest, digest_of_large
 from bcp.kernel.secret import redact
 from bcp.plan.build import resolve_args
@@ -24,6 +24,8 @@ from bcp.playbook.scope import ancestors
 
 FRESH_S = 5.0
 """How long a judgement is good while nothing waited."""
+CLEARED_S = 30.0
+"""How long a look that does not speak against a deed is good at most: a process may have been frozen behind it."""
 UNDO_TIMEOUT_S = 600.0
 """How long people are asked whether mail is to be moved back."""
 GATE, ANYWAY = "undo", "undo-anyway"
@@ -125,7 +127,8 @@ class Moves:
         self._stale = not new
         clock = services.clock
         self._judged = (clock.monotonic(), clock.now())
-        self._cleared = False
+        self._cleared: tuple[float, float] | None = None
+        """Steady and wall time of the last look that did not speak against an undo."""
 
     # -- what this run did ---------------------------------------------------------------------------------------
 
@@ -176,23 +179,40 @@ class Moves:
         if not self.actions[placed.step.uses].moves_mx and self.committed():
             return
         async with self._alone:
-            if not self._old(good_s):
-                return
-            broken = still_holds(await self.judge.ground(placed, self.state, self.scope()))
+            if self._old(good_s):
+                await self._judge_now(self.judge, placed)
+                if self._old(max(good_s, CLEARED_S)):  # frozen in the middle of it
+                    await self._judge_now(self.judge, placed)
+
+    async def _judge_now(self, judge: Judge, placed: Placed) -> None:
+        """It is as old as what it rests on: its time is that before the first thing was read."""
+        began, self._stale = (self.services.clock.monotonic(), self.services.clock.now()), False
+        try:
+            broken = still_holds(await judge.ground(placed, self.state, self.scope()))
             await self.note("judged", step=placed.id, broken=[b.rule for b in broken])
             if broken:
-                raise Refused(
+                error = NoLongerHolds(
                     f"not done, because it no longer holds: {'; '.join(b.said for b in broken[:4])}",
-                    rule="no-longer-holds",
                     hint="Nothing was written by this step. Look, and make a new plan if it is still needed: bcp plan",
                 )
-            self._stale = False
-            self._judged = (self.services.clock.monotonic(), self.services.clock.now())
+                error.broken = tuple(b.rule for b in broken)
+                raise error
+        except BaseException:
+            self._stale = True
+            raise
+        self._judged = began
 
     def _old(self, good_s: float) -> bool:
         clock = self.services.clock
         steady, wall = clock.monotonic() - self._judged[0], clock.now() - self._judged[1]
         return self._stale or steady > good_s or abs(wall - steady) > good_s
+
+    def _is_cleared(self) -> bool:
+        if self._cleared is None:
+            return False
+        clock = self.services.clock
+        steady, wall = clock.monotonic() - self._cleared[0], clock.now() - self._cleared[1]
+        return steady <= CLEARED_S and abs(wall - steady) <= CLEARED_S
 
     # -- before an undo ------------------------------------------------------------------------------------------
 
@@ -273,17 +293,18 @@ class Moves:
     async def withhold(self) -> bool:
         """Before an undo that would move mail: look. True: it must not be done now, and mail stays where it is."""
         if not self.state.failing():
-            self._cleared = False
+            self._cleared = None
             return False
         moved = self.moved()
-        if self._cleared or not moved or self.judge is None or self.services.dry:
+        if self._is_cleared() or not moved or self.judge is None or self.services.dry:
             return False
+        looked = (self.services.clock.monotonic(), self.services.clock.now())
         seen = await self.judge.seen()
         code = against_undo(self._towards(), self.judge.began(), seen)
         consent = self.state.consent
         agreed = consented(consent.get("codes", ()), code, float(consent.get("at", 0.0)), self.services.clock.now())
         if not code or agreed:
-            self._cleared = True
+            self._cleared = looked
             return False
         reason = self.state.reason or f"aborted by {self.state.aborting}"
         why = f"{reason}; mail was left where it is, because {SAID[code]}"

@@ -321,7 +321,8 @@ class Runner:
                 await self._wait_for_any()
             if await self.moves.withhold():
                 return await self._held()
-            await undo_all(self.loaded, self.nodes, self.state, self.performer, self._note)
+            if not await undo_all(self.loaded, self.nodes, self.state, self.performer, self._note, self.moves.withhold):
+                return await self._held()
             self.performer.correcting = True
             await self.moves.correct()
             if any(s.status == "in_doubt" and s.phase != "always" for s in self.state.steps.values()):

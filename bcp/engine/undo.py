@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bcp.contracts.action import Action, Outcome, StepInfo
@@ -19,9 +19,23 @@ from bcp.playbook.expr import ExpressionError
 from bcp.playbook.load import Loaded, Placed, settle_timeout
 from bcp.playbook.model import Undo
 
+Withhold = Callable[[], Awaitable[bool]]
+"""Asked before mail is moved back. True: it must not be done now."""
 
-async def undo_all(loaded: Loaded, nodes: Sequence[Node], state: RunState, performer: Performer, note: Note) -> None:
-    """Undo every step that left something and can be undone."""
+
+class Withheld(Exception):
+    """Mail stays where it is: what a look of this moment says speaks against moving it."""
+
+
+async def never() -> bool:
+    """Nothing is withheld."""
+    return False
+
+
+async def undo_all(
+    loaded: Loaded, nodes: Sequence[Node], state: RunState, performer: Performer, note: Note, withhold: Withhold = never
+) -> bool:
+    """Undo every step that left something and can be undone. False: the rest was withheld."""
     todo = to_undo(nodes, state)
     if todo and state.status != "undoing":
         await note("undo_started", steps=todo)
@@ -30,9 +44,11 @@ async def undo_all(loaded: Loaded, nodes: Sequence[Node], state: RunState, perfo
         if step.status == "in_doubt":
             continue  # said at the end of the run; undone after somebody settled it
         try:
-            outcome = await _undo_one(placed, step.outputs, performer)
+            outcome = await _undo_one(placed, step.outputs, performer, withhold)
         except StorageError:
             raise
+        except Withheld:
+            return False
         except Exception as error:  # the next undo must still be tried
             await note(
                 "undo_finished",
@@ -43,12 +59,17 @@ async def undo_all(loaded: Loaded, nodes: Sequence[Node], state: RunState, perfo
             )
         else:
             await note("undo_finished", step=step_id, status="undone", summary=redact(outcome.summary))
+    return True
 
 
-async def _undo_one(placed: Placed, outputs: Mapping[str, Any], performer: Performer) -> Outcome:
+async def _undo_one(
+    placed: Placed, outputs: Mapping[str, Any], performer: Performer, withhold: Withhold = never
+) -> Outcome:
     spec, services, journal = placed.step.undo, performer.services, performer.journal
-    timeout = _time(placed, performer)
+    timeout, moves = _time(placed, performer), getattr(performer.actions[placed.step.uses], "moves_mx", False)
     for attempt in range(3):
+        if moves and await withhold():
+            raise Withheld
         key = str(EffectKey(journal.run_id, placed.id, attempt=attempt, undo=True))
         info = StepInfo(placed.id, key, attempt, None, timeout, say=teller(performer.note, placed.id))
         claim = await journal.claim(key, placed.id, {"undo": placed.id}, event="undo_claimed")

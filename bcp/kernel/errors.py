@@ -14,6 +14,9 @@ class BcpError(Exception):
     rule = ""
     """Code of the rule or fault, for programs. Nothing decides by the words of a message."""
 
+    redo = False
+    """The hint asks for nothing but doing the same again: whoever does that by itself leaves it out."""
+
     def __init__(
         self, message: str, *, hint: str = "", outputs: Mapping[str, Any] | None = None, rule: str = ""
     ) -> None:

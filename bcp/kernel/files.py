@@ -10,8 +10,10 @@ from bcp.kernel.errors import StorageError
 from bcp.kernel.text import sound
 
 
-def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
+def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600, lasting: bool = True) -> None:
     """Write beside the target, sync, rename over it, sync the folder.
+
+    ``lasting``: False for what is worth nothing after a power cut (nobody waits for the disk then).
 
     Raises:
         StorageError: when the disk is full, the folder read-only, and the like. The old file stays.
@@ -25,9 +27,11 @@ def write_atomic(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
         with os.fdopen(handle, "wb") as out:
             out.write(raw)
             out.flush()
-            os.fsync(out.fileno())
+            if lasting:
+                os.fsync(out.fileno())
         os.replace(scratch, path)
-        sync_folder(path.parent)
+        if lasting:
+            sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             scratch.unlink(missing_ok=True)

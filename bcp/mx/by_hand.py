@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bcp.contracts.action import StepInfo
+from bcp.contracts.action import NoLongerHolds, StepInfo
 from bcp.contracts.dns import ByHand, Dns, MxHost, MxSet, Reading, Swap, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Services
 from bcp.kernel.errors import GateClosed, NoAnswer
@@ -17,6 +17,12 @@ from bcp.mx.read import by_back_end
 
 LOOK_EVERY_S = 2.0
 """Between two looks at the authoritative servers."""
+JUDGE_EVERY_S = 60.0
+"""Between two judgements of whether it should still be entered."""
+SURE = 2
+"""So many judgements in a row say that it should not: one may fall between two states."""
+HARM = frozenset({"service-well", "domain-well", "service-down"})
+"""What makes harm of what was asked for: mail would leave a server that works, or go to a dead one."""
 
 
 @dataclass
@@ -30,18 +36,42 @@ class _Hand:
     step: StepInfo
     halt: Halt
     seen: dict[str, Reading] = field(default_factory=dict)
+    withdrawn: str = ""
+    """Why nobody is asked any longer."""
+    against: int = 0
+    judged: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.judged = self.services.clock.monotonic()
+
+    async def harms(self) -> bool:
+        """Would it do harm by now? People take their time, and the world goes on meanwhile."""
+        now = self.services.clock.monotonic()
+        if self.withdrawn or now - self.judged < JUDGE_EVERY_S:
+            return bool(self.withdrawn)
+        self.judged = now
+        try:
+            await self.step.still()
+        except NoLongerHolds as error:
+            self.against = self.against + 1 if HARM & set(error.broken) else 0
+            self.withdrawn = error.message if self.against >= SURE else ""
+        else:
+            self.against = 0
+        return bool(self.withdrawn)
 
     async def look(self) -> bool:
         """Is everything served as it was asked for?"""
         self.seen = {r.domain: r for r in await self.dns.read([o.domain for o in self.orders])}
         return all(stands(o, self.seen[o.domain].mx) for o in self.orders)
 
-    async def until_seen(self, seconds: float) -> bool:
-        """Look again and again."""
+    async def until_seen(self, seconds: float, *, asking: bool = False) -> bool:
+        """Look again and again. ``asking``: nobody has said yet that it is done; it ends when that would do harm."""
         clock = self.services.clock
         end = clock.monotonic() + seconds
         while not await self.look():
             if clock.monotonic() >= end or self.halt.on:
+                return False
+            if asking and await self.harms():
                 return False
             await clock.sleep(LOOK_EVERY_S)
         return True
@@ -58,12 +88,12 @@ class _Hand:
         asked = asyncio.ensure_future(
             approvals.wait(self.step.id, who, 1, seconds, exclude_initiator=False, bound=bound, about=text)
         )
-        looked = asyncio.ensure_future(self.until_seen(seconds))
+        looked = asyncio.ensure_future(self.until_seen(seconds, asking=True))
         try:
             await asyncio.wait([asked, looked], return_when=asyncio.FIRST_COMPLETED)
             if looked.done() and looked.result():
                 return True
-            if looked.done() and self.halt.on:
+            if looked.done() and (self.halt.on or self.withdrawn):
                 return False
             await asked
             return True
@@ -170,7 +200,7 @@ async def entered(
     end, who, why = clock.monotonic() + hands.give_up_s, hands.who, ""
     if await hand.look():
         return [_end(o, hand.seen, "") for o in orders]
-    while (left := end - clock.monotonic()) > 0 and not halt.on:
+    while (left := end - clock.monotonic()) > 0 and not (halt.on or hand.withdrawn):
         try:
             said = await hand.ask(who, min(hands.remind_s, left), why)
         except GateClosed as no:
@@ -179,7 +209,7 @@ async def entered(
             break
         who = hands.escalate
         why = hand.why(said=said)
-    return [_end(o, hand.seen, "") for o in orders]
+    return [_end(o, hand.seen, hand.withdrawn) for o in orders]
 
 
 def _end(order: SwapOrder, seen: Mapping[str, Reading], why: str, *, refused: bool = False) -> Swap:
@@ -204,5 +234,7 @@ def _end(order: SwapOrder, seen: Mapping[str, Reading], why: str, *, refused: bo
         text, hint = f"it was not entered: {why}", "Nothing was changed. Plan again when somebody can enter it."
         return Swap(domain, SwapState.REFUSED, reading.mx, text, hint, "by-hand")
     text = f"it is not served: {reading.problem or reading.mx}; somebody may still enter it"
+    if why:
+        text = f"nobody is asked any longer: {why}. By now {text}"
     hint = "See whether it was entered and saved at the registrar, then `bcp settle`."
     return Swap(domain, SwapState.UNKNOWN, reading.mx, text, hint, "not-visible")

@@ -22,9 +22,9 @@ class Judged:
 CLEAR = Judged()
 
 
-def no(rule: str, message: str, hint: str, *, overridable: bool = False) -> Judged:
+def no(rule: str, message: str, hint: str, *, overridable: bool = False, redo: bool = False) -> Judged:
     """One refusal."""
-    return Judged((Refusal(rule, message, hint, overridable),))
+    return Judged((Refusal(rule, message, hint, overridable, redo),))
 
 
 def note(*texts: str) -> Judged:

@@ -14,7 +14,7 @@ from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import Capabilities, Dns, MxSet, Swap, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Services
 from bcp.kernel.clock import Clock
-from bcp.kernel.errors import fault_in
+from bcp.kernel.errors import Refused, fault_in
 from bcp.kernel.units import format_duration
 from bcp.mx.by_hand import entered
 from bcp.mx.converge import Seen
@@ -25,6 +25,8 @@ from bcp.mx.read import by_back_end
 
 PORTION = 250
 """Domains of one portion at a host without a rate limit."""
+FROZEN_S = 30.0
+"""A portion that takes so much longer than it has to: the process was frozen in it, or the host hangs."""
 SAY_EVERY_S = 5.0
 """Between two lines about how far it is."""
 NOT_BEGUN = "not-begun"
@@ -45,6 +47,11 @@ class _Course:
     said: float = 0.0
     moved: int = 0
     left: list[str] = field(default_factory=list)
+    still: Callable[[], Awaitable[None]] | None = None
+    late: bool = False
+    """Since the last judgement a portion took so long that the world may be another."""
+    ended: Refused | None = None
+    """What the rest is not sent for."""
 
     def __post_init__(self) -> None:
         self.began = self.said = self.services.clock.monotonic()
@@ -58,6 +65,26 @@ class _Course:
             return
         self.said = now
         await self.step.say(how_far(self.moved, self.left, self.total, now - self.began))
+
+    async def timed(self, work: Awaitable[list[Swap]], least_s: float) -> list[Swap]:
+        """Do a portion, by both clocks: one of them stands still while a machine sleeps."""
+        clock = self.services.clock
+        steady, wall = clock.monotonic(), clock.now()
+        try:
+            return await work
+        finally:
+            took = max(clock.monotonic() - steady, clock.now() - wall)
+            self.late = self.late or took > 2 * least_s + FROZEN_S
+
+    async def no(self) -> Refused | None:
+        """What speaks against going on, judged again where a portion took long."""
+        if self.late and self.ended is None and self.still is not None:
+            self.late = False
+            try:
+                await self.still()
+            except Refused as error:
+                self.ended = error
+        return self.ended
 
 
 def how_far(moved: int, left: Sequence[str], total: int, seconds: float) -> str:
@@ -79,9 +106,10 @@ async def swap_all(
     Raises:
         Refused: (``no-longer-holds``) what this rests on does not hold any more; nothing was sent.
     """
-    if halt is not None and (still := getattr(step, "still", None)) is not None:
+    still = getattr(step, "still", None) if halt is not None else None
+    if still is not None:
         await still()
-    course, wanted = _Course(len(orders), services, step, halt or Halt()), {o.domain: o for o in orders}
+    course, wanted = _Course(len(orders), services, step, halt or Halt(), still=still), {o.domain: o for o in orders}
     groups = by_back_end([o.domain for o in orders], services)
     work = [_host(services.dns[n], [wanted[d] for d in group], course) for n, group in groups.items()]
     done = {s.domain: s for part in await asyncio.gather(*work) for s in part}
@@ -102,7 +130,13 @@ async def _host(dns: Dns, orders: Sequence[SwapOrder], course: _Course) -> list[
     size, out = AT_ONCE if host is not None and host.calls_per_s else PORTION, list[Swap]()
     for start in range(0, len(orders), size):
         part = orders[start : start + size]
-        out += await _surely(part, send, course) if not course.halt.on else _not_begun(part)
+        if course.halt.on:
+            out += _not_begun(part)
+        elif (no := await course.no()) is not None:
+            out += [Swap(o.domain, SwapState.REFUSED, None, no.message, no.hint, NOT_BEGUN) for o in part]
+        else:
+            least_s = swap_seconds(len(part), host) if host is not None else 0.0
+            out += await course.timed(_surely(part, send, course), least_s)
     return out
 
 

@@ -86,9 +86,11 @@ def readable(reading: Reading) -> Refusal | None:
 def _unreadable(reading: Reading) -> Refusal:
     text, hint = f"{reading.domain}: {reading.problem}", "Check dns: and domains: in bcp.yaml."
     if reading.trouble.passing and reading.retry_after_s >= 1:
-        return Refusal("dns.silent", text, f"Nothing was changed. Try again in {wait_of(reading.retry_after_s)}.")
+        hint = f"Nothing was changed. Try again in {wait_of(reading.retry_after_s)}."
+        return Refusal("dns.silent", text, hint, redo=True)
     if reading.trouble.passing:
-        return Refusal("dns.silent", text, "A server that is silent may answer in a moment: try again, or see its log.")
+        hint = "A server that is silent may answer in a moment: try again, or see its log."
+        return Refusal("dns.silent", text, hint, redo=True)
     if reading.trouble is Trouble.TWO_ZONES:
         return Refusal(
             "dns.two-zones", text, "Set zone_ids: of this DNS host in bcp.yaml to the id of the zone that is meant."
@@ -96,7 +98,7 @@ def _unreadable(reading: Reading) -> Refusal:
     if reading.trouble is Trouble.NO_ZONE:
         return Refusal("dns.zone-missing", text, f"{hint} A zone is never created.")
     if reading.trouble is Trouble.NOT_ALLOWED:  # the host's own words say what is to be mended: a key, a right, a clock
-        hint = "Nothing was changed. Plan again when that is mended."
+        return Refusal("dns.unreadable", text, "Nothing was changed. Plan again when that is mended.", redo=True)
     return Refusal("dns.unreadable", text, hint)
 
 
@@ -172,6 +174,7 @@ def permitted(d: DomainFacts, facts: Facts) -> Judged:
         f"{d.order.domain}: whether we may change it could not be shown: {proof.message}",
         proof.hint or "Try again in a moment.",
         overridable=True,
+        redo=not proof.hint,
     )
 
 

@@ -52,6 +52,14 @@ def target(wish: Wish, known: Known) -> MxSet | Refusal:
     return _standing(wish, known, ttl)
 
 
+def fitting(mx: MxSet, dns: object) -> MxSet:
+    """The set with a TTL that this host takes: mail must not stay elsewhere because the old one was too short."""
+    host: Capabilities | None = getattr(dns, "capabilities", None)
+    if host is None or host.min_ttl_s <= mx.ttl_s <= host.max_ttl_s:
+        return mx
+    return MxSet(mx.hosts, min(max(mx.ttl_s, host.min_ttl_s), host.max_ttl_s))
+
+
 def _back(wish: Wish, known: Known) -> MxSet | Refusal:
     recorded = known.recorded if wish.to == "before" else None
     if recorded is not None and all(h.host in known.relays for h in recorded.hosts):

@@ -178,6 +178,11 @@ def next_step(s: Situation) -> str:
 def _by_what_is_seen(s: Situation, times: Times) -> str:
     """What to do next by the last look, where nobody is asked and nothing waits to be gone on with."""
     why = f": {s.why}" if s.why else ""
+    if s.stage in {"failback", "draining"} and s.state == "down":
+        return (
+            f"Next: decide whether mail goes to the relay again: {s.service} is down while the way back runs. "
+            "`bcp abort` of that run moves it there, after asking; else the run's own checks decide."
+        )
     if s.stage in {"failback", "draining"}:
         return "Next: nothing; the way back runs, and says when it is over."
     if s.hindered:

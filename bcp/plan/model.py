@@ -91,11 +91,15 @@ class Plan:
 
     def to_data(self) -> dict[str, Any]:
         """Plain data, as it is after a time in a file: lists for tuples, texts for keys. A step that does not say its
-        traits has no such key: an old plan keeps its checksum."""
+        traits has no such key, nor has a refusal whose hint asks for more than doing it again: an old plan keeps its
+        checksum."""
         data: dict[str, Any] = json.loads(json.dumps(_shallow(self), default=_shallow))
         for step in data["steps"]:
             if step["traits"] is None:
                 del step["traits"]
+            for refusal in step["refusals"]:
+                if not refusal["redo"]:
+                    del refusal["redo"]
         return data
 
     def sealed(self) -> Plan:

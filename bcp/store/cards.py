@@ -16,6 +16,8 @@ from bcp.store.targets import given_up, moves_mx, names_given_up, said_of, targe
 _NOTHING = frozenset({"failed", "skipped", "not_reached", "pending"})
 """Step states that leave nothing behind."""
 _DONE = frozenset({"ok", "unchanged"})
+_MOVED = _DONE | {"undo_failed"}
+"""States of a step that moved MX and did not bring it back."""
 _UNDONE = frozenset({"skipped", "not_reached"})
 _LOUD = frozenset({"failed", "in_doubt", "undo_failed"})
 _OF_STEPS = frozenset({"step_started", "step_retry", "step_finished", "undo_finished", "doubt_settled"})
@@ -65,7 +67,7 @@ class CardFold:
 
     def card(self, *, fence: int = 0, seq: int = 0, head: str = "") -> RunCard:
         """How it stands."""
-        ended = [at for s, (state, at) in self._steps.items() if s in self._mx and state in _DONE]
+        ended = [at for s, (state, at) in self._steps.items() if s in self._mx and state in _MOVED]
         fixed = {**self._fixed, "targets": tuple(t for t in self._fixed["targets"] if t not in self._released)}
         return RunCard(
             **fixed,

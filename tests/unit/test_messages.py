@@ -57,6 +57,15 @@ def test_a_drill_is_marked_first_and_last_also_in_voice() -> None:
         assert body.startswith("EXERCISE") and body.endswith("EXERCISE")
 
 
+@pytest.mark.parametrize(("language", "button"), [("en", "with a button"), ("de", "mit einem Knopf")])
+def test_a_button_is_spoken_of_where_there_is_one(language, button) -> None:
+    """Not in Teams, where a workflow posts a card that nobody can press."""
+    for there in (True, False):
+        values = {**LONG, "outage_class": "B", "ask": {**LONG["ask"], "buttons": there}}
+        body = render(PACK.get("question"), "chat", language, language, values, drill=False).body
+        assert (button in body) is there and "bcp incident answer" in body
+
+
 def test_claims_depend_on_the_class() -> None:
     """That the backup keeps mail may be said in B, E and F, after the switch; nothing of the kind in A."""
     template = PACK.get("employees-identified")

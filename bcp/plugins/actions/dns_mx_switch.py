@@ -36,7 +36,7 @@ from bcp.mx.outcome import MIXED, PASSING, SETTLE_HINT, set_by_hand
 from bcp.mx.read import gather, read_all
 from bcp.mx.rules import judge, readable
 from bcp.mx.signed_after import bogus_after, signed_in
-from bcp.mx.target import Known, Wish, relay_hosts, target
+from bcp.mx.target import Known, Wish, fitting, relay_hosts, target
 
 DONE = frozenset({SwapState.APPLIED, SwapState.ALREADY})
 
@@ -202,7 +202,8 @@ class Switch(Action[SwitchArgs]):
         states = before.get("states") or {}
         ours = [d for d in old if not old[d].equal(new[d]) and states.get(d, "applied") not in {"conflict", "refused"}]
         readings = {r.domain: r for r in await read_all(ours, services)}
-        orders = [SwapOrder(d, new[d], old[d]) for d in ours if _ours_stands(readings[d], old[d], new[d])]
+        stand = [d for d in ours if _ours_stands(readings[d], old[d], new[d])]
+        orders = [SwapOrder(d, new[d], fitting(old[d], services.dns[services.domains[d].dns])) for d in stand]
         swaps = await swap_all(orders, services, step)
         _raise_for_undo(ours, old, new, readings, swaps)
         return Outcome(f"{len(swaps)} domain(s) put back", {"states": {s.domain: str(s.state) for s in swaps}})

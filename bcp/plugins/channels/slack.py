@@ -61,6 +61,7 @@ class Slack(Channel[SlackSettings]):
     kind = "slack"
     form = "chat"
     broadcast: ClassVar[bool] = True
+    buttons: ClassVar[bool] = True
     Settings = SlackSettings
 
     def __init__(self, name: str, settings: SlackSettings) -> None:

@@ -68,9 +68,9 @@ def in_words(text: str, most: int = 300) -> str:
 def not_of(whose: str, what: object, setting: str) -> Fault:
     """An answer that is none of the host, by its status or what was looked for in it. A write may have been done."""
     if isinstance(what, int) and what >= 500:  # an outage of the host, or of what stands before it: no page of somebody
-        text, hint = f"{whose} failed ({what}), or a proxy in between did", "Try again in a moment."
-    else:
-        text, hint = f"what answers ({what}) is not {whose}", f"Is a proxy or a log-in page in between? Check {setting}"
+        text = f"{whose} failed ({what}), or a proxy in between did"
+        return Fault(SentState.LOST, "server", text, "Try again in a moment.", redo=True)
+    text, hint = f"what answers ({what}) is not {whose}", f"Is a proxy or a log-in page in between? Check {setting}"
     return Fault(SentState.LOST, "server", text, hint)
 
 
@@ -122,9 +122,13 @@ def of_ours(error: Exception) -> Fault | None:
 class Fault(Exception):  # caught here and in the back ends: it never leaves them
     """One call that did not do what was asked. ``state`` is what it would mean for a write."""
 
-    def __init__(self, state: SentState, code: str, message: str, hint: str = "", wait_s: float = 0.0) -> None:
+    def __init__(
+        self, state: SentState, code: str, message: str, hint: str = "", wait_s: float = 0.0, *, redo: bool = False
+    ) -> None:
         super().__init__(message)
         self.state, self.code, self.message, self.hint, self.wait_s = state, code, message, hint, wait_s
+        self.redo = redo
+        """The hint asks for nothing but doing it again: no advice for a write that may have been done."""
 
     @property
     def said(self) -> str:
@@ -143,7 +147,8 @@ class Fault(Exception):  # caught here and in the back ends: it never leaves the
     def after(self, domain: str, change: str = "") -> Sent:
         """What it means when the write itself ended so."""
         code = "zone" if self.code == "two-zones" else self.code
-        return Sent(domain, self.state, code, self.message, self.hint, change, self.wait_s)
+        hint = "" if self.redo and self.state is SentState.LOST else self.hint
+        return Sent(domain, self.state, code, self.message, hint, change, self.wait_s)
 
     def before(self, domain: str) -> Sent:
         """What it means when something that the write needs ended so: nothing was sent."""
@@ -158,7 +163,8 @@ class Fault(Exception):  # caught here and in the back ends: it never leaves the
     def proof(self, domain: str) -> Proof:
         """What it says about permission."""
         no = self.state is SentState.REFUSED and self.code in SURE
-        return Proof(domain, Permission.NOT_ALLOWED if no else Permission.CANNOT_SAY, self.message, self.hint)
+        hint = "" if self.redo else self.hint  # whoever judges it says so in its own words
+        return Proof(domain, Permission.NOT_ALLOWED if no else Permission.CANNOT_SAY, self.message, hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,8 @@ def _left_by(view: RunView) -> front.Mx | None:
     """Where this run left MX; ``None``: none of its switches stands."""
     for placed in reversed(_switches(view)):
         state = view.state.steps.get(placed.id)
+        if state is not None and state.status == "undo_failed":  # where it points, whoever stopped the undo knows
+            return front.Mx(False, left_by=view.id, left_at=state.ended)
         if state is None or state.status not in {"ok", "unchanged"}:
             continue
         if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 
+from bcp.contracts.store import RunQuery
 from bcp.contracts.traits import Trait, has
 from bcp.detect.decide import Decision
 from bcp.engine.left import kept_domains
@@ -27,6 +28,8 @@ NO_ANSWER = "no-answer"
 PAGE = 200
 BACK_AGAIN_S = 3600.0
 """A question about the way back that nobody answered is asked again after this time."""
+SAME_S = 30.0
+"""Two moments that are closer than this are the same to whoever was told of one."""
 LATER_S = 60.0
 """What somebody must mend first (a credential, a file) is tried again after this time, until it goes."""
 
@@ -44,6 +47,10 @@ class Actor:
         another mode may come after our own look."""
         self._said: set[tuple[str, str]] = set()
         self._back_asked: dict[str, float] = {}
+        self._down_at = 0.0
+        """When it was last seen down."""
+        self._waits_until: dict[tuple[str, str], float] = {}
+        """By incident and playbook: the moment that people were told of."""
         self._later: dict[tuple[str, str, str], tuple[float, float]] = {}
         """By incident, playbook and the run that it goes back from: since when it is put off, and until when."""
 
@@ -111,6 +118,7 @@ class Actor:
         if current.state == "closed":
             return
         if found.state == "down":
+            self._down_at = self.clock.now()
             self._turned(back=False)
             await self._act(current, found)
         elif found.state == "healthy":
@@ -132,7 +140,7 @@ class Actor:
     # -- what is done --------------------------------------------------------------------------------------------
 
     async def _act(self, current: Incident, found: Decision) -> None:
-        if found.stage in UNDER_WAY or found.action == "watch":
+        if found.stage in UNDER_WAY or found.action == "watch" or self._stands():
             return  # a playbook works; or: in maintenance, denied by on call, not looked at just now
         name = await self._choose(current, found)
         if not name:
@@ -150,14 +158,7 @@ class Actor:
         if mode == "auto":
             why = self._not_by_itself(loaded, found)
             if why == "wait":
-                zone = self.app.settings.organisation.timezone
-                at = local_text(found.decide_at or 0, zone, seconds=True)
-                await self._once(
-                    current,
-                    "waits",
-                    said("ask.notice.waits", name=name, at=at),
-                    tell=True,
-                )
+                await self._waits(current, name, found.decide_at or 0.0)
                 return
             if why:
                 await self._once(current, "not_automatic", f"{name} does not start by itself: {why}")
@@ -165,6 +166,19 @@ class Actor:
         if not self._later.pop((current.id, name, ""), None):
             await self._propose(current, name, mode, found)
         self.runs.propose(current.id, loaded, automatic=mode == "auto")
+
+    def _stands(self) -> bool:
+        """Does a run of ours work, or is MX where one put it? A look of the moment knows nothing of that."""
+        course = getattr(self.recorder, "course", None)  # fakes may know nothing of it
+        return course is not None and course.standing != "none"
+
+    async def _waits(self, current: Incident, name: str, at: float) -> None:
+        """Say until when it waits; the same moment by a clock that is being set right is no news."""
+        if abs(at - self._waits_until.get((current.id, name), -SAME_S)) < SAME_S:
+            return
+        self._waits_until[current.id, name] = at
+        when = local_text(at, self.app.settings.organisation.timezone, seconds=True)
+        await self._once(current, "waits", said("ask.notice.waits", name=name, at=when), tell=True)
 
     async def _choose(self, current: Incident, found: Decision) -> str:
         wish = self._wishes.get(current.id, "")
@@ -248,7 +262,9 @@ class Actor:
         if recovery is None:
             return None
         name, asked = recovery.playbook, self.clock.now() - self._back_asked.get(view.id, 0.0)
-        if 0.0 <= asked < BACK_AGAIN_S and not self._comes_again(current.id, name, view.id):
+        if 0.0 <= asked < BACK_AGAIN_S and not (
+            self._comes_again(current.id, name, view.id) or self._relapsed_on_the_way(view.id)
+        ):
             return None  # less than 0: the clock was set back
         again = self._later.pop((current.id, name, view.id), None)
         self._back_asked[view.id] = self.clock.now()
@@ -260,6 +276,12 @@ class Actor:
             await self._note_back(current.id, view.id, text)
         self.runs.propose(current.id, loaded, parent=view.id, domains=kept_domains(view))
         return None
+
+    def _relapsed_on_the_way(self, run: str) -> bool:
+        """Did a way back from this run begin, and the service fail again meanwhile? That it works now is news."""
+        asked = self._back_asked.get(run, 0.0)
+        began = (c.started for c in self.app.running.cards(RunQuery(parent=run)) if c.over)
+        return self._down_at > asked and any(at >= asked for at in began)
 
     async def _note_back(self, incident: str, run: str, text: str) -> None:
         await self.core.do(lambda b: b.note("failback_proposed", incident, "bcp", run=run, text=text))

@@ -313,6 +313,7 @@ class Asker:
             found = await believed(self.core, question)
             values = self._values(question, matter, found, yes=yes, no=no, link=url, keys=bool(reply))
             values["ask"] |= await asked_in(self.core, question, matter, language)
+            values["ask"]["buttons"] = getattr(channel, "buttons", True)
             choices = () if personal else choices_of(question, matter, language)
             state, receipt = await self.speaker.send(
                 channel, address, "question", language, values, f"{question.id}/{who}/{stamp}", choices,
@@ -335,17 +336,13 @@ class Asker:
         result: str = "",
         keys: bool = False,
     ) -> dict[str, Any]:
-        letters = (found := found or self.core.seen()).classes
-        what = (
-            " and ".join(f"{TITLES[c]} (class {c})" for c in letters[:2])
-            if letters
-            else f"{self.core.app.settings.service} is {found.state}"
-        )
+        found = found or self.core.seen()
+        what = " and ".join(f"{TITLES[c]} (class {c})" for c in found.classes[:2])
         return {
             **self.speaker.org(),
             "outage_class": found.outage_class,
             "ask": {
-                "what": what,
+                "what": what or f"{self.core.app.settings.service} is {found.state}",
                 "seen": "; ".join(found.evidence[:2])[:300] or found.why,
                 "playbook": matter.playbook,
                 "plan": matter.checksum[:12],

@@ -64,7 +64,9 @@ def check(plan: Plan) -> None:
     refusals = [r for _, r in plan.refusals()]
     if refusals:
         first = next((r for r in refusals if r.rule not in PASSING), refusals[0])
-        raise Refused("; ".join(together(r.message for r in refusals)[:3]), rule=first.rule, hint=first.hint)
+        error = Refused("; ".join(together(r.message for r in refusals)[:3]), rule=first.rule, hint=first.hint)
+        error.redo = first.redo
+        raise error
 
 
 def ended_badly(run: str, status: str, why: str, rule: str) -> Said:

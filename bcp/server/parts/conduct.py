@@ -32,6 +32,8 @@ ME = "bcp-serve"
 """Who starts runs that nobody started."""
 OF_THE_PLAN = frozenset({"plan-expired", "plan-stale", "plan-used"})
 """Rules that say no to one very plan. A fresh plan passes them; the one that people said yes to never will."""
+DECIDED = frozenset({"gate-closed", "rejected", "no-answer"})
+"""Rules by which people ended a way back, or let it pass: nothing is to be mended, and it is asked in its own time."""
 FAILED_AGAIN_S = 300.0
 """A way back that people said yes to and that failed is asked about again after this time."""
 STOP_S = 30.0
@@ -293,7 +295,7 @@ class Conductor:
         if parent and status == "done":
             await self.deeds.end_parent(parent, run_id, ME, listener=self.listen)
         elif status not in {"done", "stopped", "holding"}:
-            if parent and status == "failed":
+            if parent and status == "failed" and ending.rule not in DECIDED:
                 self.hindrances.hinder(playbook, parent, Permanent(reason, rule=ending.rule))
                 self.put_off(incident, playbook, parent, FAILED_AGAIN_S)
             await self._tell(incident, ended_badly(run_id, status, reason, ending.rule))

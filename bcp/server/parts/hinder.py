@@ -30,7 +30,8 @@ class Hindrances:
         kind = error.rule or type(error).__name__
         new = kind not in told
         told.add(kind)
-        self._now[key] = Hindrance(self._clock.now(), playbook, parent, error.message, error.hint, error.rule)
+        hint = "" if error.redo else error.hint  # it is done again by itself
+        self._now[key] = Hindrance(self._clock.now(), playbook, parent, error.message, hint, error.rule)
         note_hindrances(self._state, self.all)
         return new
 

@@ -13,6 +13,9 @@ from bcp.kernel.errors import BcpError
 from bcp.kernel.units import format_duration
 from bcp.server.core import Core
 
+STEADY_S = 300.0
+"""So long a class is seen that was written down before, until it is written again: an outage that flips between B and
+B with E is told once, not at each look."""
 COUNT_EVERY_S = 60.0
 """How often mails are counted while an incident waits for nothing else."""
 
@@ -29,6 +32,10 @@ class Recorder:
         """Its id, also when it is over."""
         self._begun = self._missing = False
         self._counted, self._said = -COUNT_EVERY_S, ""
+        self._classes: tuple[str, set[tuple[str, ...]]] = ("", set())
+        """The incident, and what was seen of it in this stretch."""
+        self._flipped: tuple[tuple[str, ...], float] = ((), 0.0)
+        """What it flipped back to, and when."""
 
     @property
     def course(self) -> Course:
@@ -112,12 +119,13 @@ class Recorder:
 
     async def _move(self, row: Incident, found: Decision) -> Incident:
         course, fields = self.course, dict[str, Any]()
-        if found.state == "down" and found.classes and found.classes != row.classes:
-            fields |= {"classes": found.classes, "title": title_of(found)}
         if course.record not in {"none", row.state} and not await self._waits(row):
             fields |= {"state": course.record}
             if not getattr(row, course.record, 1.0):
                 fields |= {course.record: self.clock.now()}
+            self._classes = ("", set())
+        if self._is_news(row, found):
+            fields |= {"classes": found.classes, "title": title_of(found)}
         if not fields:
             return row
         data = {
@@ -130,6 +138,21 @@ class Recorder:
         await self.core.do(lambda b: b.change(row.id, "moved", actor, fields=fields, **data))
         self.core.changed()
         return await self.core.do(lambda b: b.incident(row.id))
+
+    def _is_news(self, row: Incident, found: Decision) -> bool:
+        """Is another class seen than the book says: for the first time in this stretch, or for a while?"""
+        if found.state != "down" or not found.classes or found.classes == row.classes:
+            self._flipped = ((), 0.0)
+            return False
+        if self._classes[0] != row.id:
+            self._classes = (row.id, {row.classes})
+        seen, now = self._classes[1], self.clock.monotonic()
+        if found.classes not in seen:
+            seen.add(found.classes)
+            return True
+        if self._flipped[0] != found.classes:
+            self._flipped = (found.classes, now)
+        return now - self._flipped[1] >= STEADY_S
 
     async def _waits(self, row: Incident) -> bool:
         """Is it over, but for mails whose fate nobody knows? It is closed when they are accounted for."""

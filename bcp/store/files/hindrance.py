@@ -26,9 +26,10 @@ class Hindrance:
 
 
 def note_hindrances(state: Path, found: Iterable[Hindrance]) -> None:
-    """Remember all of now. A disk that is full loses the words, nothing else."""
+    """Remember all of now. A disk that is full loses the words, nothing else; so does a power cut, after which the
+    daemon begins anew: its loop waits for no disk."""
     try:
-        write_atomic(state / FILE, json.dumps([asdict(h) for h in found]) + "\n", mode=0o600)
+        write_atomic(state / FILE, json.dumps([asdict(h) for h in found]) + "\n", lasting=False)
     except StorageError:
         return
 

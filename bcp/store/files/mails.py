@@ -14,7 +14,7 @@ FILE = "mails.json"
 def note_mails(state: Path, at: float, count: int) -> None:
     """Remember a count. A disk that is full loses the number, nothing else."""
     try:
-        write_atomic(state / FILE, json.dumps({"at": at, "count": count}) + "\n", mode=0o600)
+        write_atomic(state / FILE, json.dumps({"at": at, "count": count}) + "\n", lasting=False)
     except StorageError:
         return
 

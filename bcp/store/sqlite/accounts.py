@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bcp.kernel.errors import Invalid, StorageError
+from bcp.store.sqlite.connect import connect_to_read
 from bcp.store.sqlite.migrations import Schema, open_database
 
 SCHEMA = Schema(
@@ -35,13 +36,16 @@ create index wrong_user on wrong(user, peer);
 
 
 class AccountTable:
-    """One connection for all threads. Queries are those of ``bcp.server.accounts``."""
+    """One connection for all threads. Queries are those of ``bcp.server.accounts``.
 
-    def __init__(self, path: Path) -> None:
+    ``to_read``: nothing is made or changed, also where the folder cannot be written.
+    """
+
+    def __init__(self, path: Path, *, to_read: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
         try:
-            self.db = open_database(path, SCHEMA)
+            self.db = connect_to_read(path) if to_read else open_database(path, SCHEMA)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

@@ -207,3 +207,36 @@ def test_no_password_without_a_terminal_is_said_to_be_none(house, monkeypatch) -
     with pytest.raises(Invalid) as caught:
         accounts.add_user("alice", "approver")
     assert caught.value.rule == "no-password" and "BCP_PASSWORD" in caught.value.hint
+
+
+def test_whoever_only_lists_writes_nothing(house, capsys) -> None:
+    """Neither a key nor a file of accounts, and a read-only folder will do."""
+    state = house.folder / ".bcp"
+    before = sorted(p.name for p in state.iterdir())
+    accounts.list_users()
+    accounts.list_tokens()
+    assert sorted(p.name for p in state.iterdir()) == before and "accounts.db" not in before
+    accounts.add_user("alice")
+    (state / "serve.key").unlink()
+    capsys.readouterr()
+    accounts.list_users()
+    assert [u["name"] for u in json.loads(capsys.readouterr().out)["users"]] == ["alice"] and not (
+        state / "serve.key"
+    ).exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "first", "then"),
+    [
+        (lambda: accounts.remove_user("alise"), "bcp user add NAME", "Did you mean 'alice'?"),
+        (lambda: accounts.remove_token("alise"), "There are no tokens yet.", "Did you mean 'alice'?"),
+    ],
+)
+def test_who_is_not_there_is_answered_with_who_is(house, command, first, then) -> None:
+    with pytest.raises(Invalid) as none:
+        command()
+    accounts.add_user("alice")
+    accounts.add_token("alice", ["read"])
+    with pytest.raises(Invalid) as one:
+        command()
+    assert first in none.value.hint and one.value.hint == then

@@ -112,6 +112,31 @@ def test_the_calendar_by_hand(here) -> None:
     assert refused("schedule", drill, "--at", "2099-01-14 10:00") == "drill-over"
 
 
+@pytest.mark.parametrize(
+    ("words", "rule", "message", "hint"),
+    [
+        (
+            ["--every", "x"],
+            "no-recurrence",
+            "--every: 'x' is no recurrence",
+            "week, month, quarter, half-year or year.",
+        ),
+        (
+            ["last", "--every", "monthly"],
+            "no-recurrence",
+            "--every: 'monthly' is no recurrence",
+            "Did you mean month? ",
+        ),
+        (["--every", "year"], "usage", "which drill?", "bcp drill schedule DRILL"),
+        (["last", "--every", "year"], "no-time", "at what time?", "--at '2027-01-14 10:00'"),
+    ],
+)
+def test_what_a_schedule_lacks_is_said(here, words, rule: str, message: str, hint: str) -> None:
+    """A wrong recurrence without a drill showed the calendar, and said nothing."""
+    error = RUNNER.invoke(app, ["drill", "schedule", *words]).exception
+    assert isinstance(error, BcpError) and (error.rule, error.message) == (rule, message) and hint in error.hint
+
+
 def test_refusals_have_rules(here) -> None:
     assert refused("show") == "no-such-drill"
     assert refused("new", "party") == "no-such-kind"

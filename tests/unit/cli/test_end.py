@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,3 +98,10 @@ def test_a_way_back_names_what_another_run_holds_at_the_relay(monkeypatch, capsy
     said = " ".join(capsys.readouterr().err.split())
     assert "a.test, b.test, c.test and 1 more: mail still goes to the relay by run-2." in said
     assert "bcp failback run-2" in said and "run-1" not in said
+
+
+@pytest.mark.parametrize(("towards", "named"), [("primary", True), ("relay", False)])
+def test_a_way_back_is_no_way_back_of_its_own(towards, named) -> None:
+    """Who ends one is not sent to `bcp failback` of the same run."""
+    shown = SimpleNamespace(run="run-1", consequence="c" * 64, anyway="", moves=SimpleNamespace(towards=towards))
+    assert ("bcp failback run-1" in end._how(shown)) is named and "bcp abort run-1" in end._how(shown)

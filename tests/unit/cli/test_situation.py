@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bcp.cli.situation import data, holding_runs, unfinished, words
+from bcp.cli.situation import data, holding_runs, last_move, unfinished, words
 from bcp.cli.situation import situation as of_cards
 from bcp.contracts.store import RunCard, RunQuery
 from bcp.engine.state import StepState
@@ -108,6 +108,10 @@ def test_nothing_was_ever_seen_or_run(tmp_path: Path) -> None:
             card("run-2", "done", moved_at=1_800_000_000.0, parent="run-1"),
             "run-2 moved MX back at 08:00 UTC and is over; `bcp dns watch` shows it now.",
         ),
+        (
+            card(status="aborted", moved_at=1_800_000_000.0, changed=True),
+            "run-1 moved MX at 08:00 UTC and is over; `bcp dns watch` shows it now.",
+        ),
         (card(status="failed", moved_at=1_800_000_000.0), "No run of ours has moved MX."),
         (card(status="done"), "No run of ours has moved MX."),
         (None, "No run of ours has moved MX."),
@@ -117,6 +121,16 @@ def test_a_run_that_is_over_and_left_mx_elsewhere_is_named(tmp_path: Path, last:
     """It does not hold, so nothing of ours goes back from it by itself: nobody may read that MX was never moved."""
     s = of_cards([], FakeClock().now(), tmp_path, SERVICE, "", None, last)
     assert sentence(s).endswith(said)
+
+
+def test_an_undo_that_failed_is_remembered_behind_a_way_back_that_waits(tmp_path: Path) -> None:
+    """It was aborted and MX not put back, while another asks to go back: nobody may read that MX points to Exchange."""
+    left = card(status="aborted", moved_at=1_800_000_000.0, changed=True)
+    waits = card("run-2", "waiting", parent="run-1")
+    runs = Runs(waits, left)
+    assert last_move(runs) == left and last_move(Runs(waits, card(status="failed"))) == waits
+    s = of_cards([waits], runs.clock.now(), tmp_path, SERVICE, "", None, left)
+    assert "run-1 moved MX" in sentence(s) and "points to it" not in sentence(s)
 
 
 def test_mail_is_on_the_relay_and_the_watch_sees_it_down(tmp_path: Path) -> None:
@@ -307,6 +321,14 @@ def test_why_the_way_back_is_not_proposed_stands_in_the_first_lines(tmp_path: Pa
     assert (told in next_step(s)) is shown and (told in data(s)["hindered"]) is shown
     note_hindrances(tmp_path, [Hindrance(now - 7200, "back", "run-1", "old", "", "")])
     assert situation(runs, tmp_path, SERVICE, "").hindered == ""
+
+
+def test_what_a_new_daemon_writes_anew_waits_for_no_disk(tmp_path: Path, monkeypatch) -> None:
+    """They are written in the loop that starts runs, at times when disks are slow."""
+    monkeypatch.setattr("os.fsync", lambda handle: pytest.fail("it waits for the disk"))
+    note_hindrances(tmp_path, [Hindrance(1.0, "back", "run-1", "x", "", "")])
+    note_mails(tmp_path, 1.0, 3)
+    assert read_hindrances(tmp_path)[0].text == "x" and read_mails(tmp_path) == (1.0, 3)
 
 
 @pytest.mark.parametrize("junk", ["", "{}", "[1]", '[{"at": true}]', '[{"at": 1}]'])

@@ -76,13 +76,19 @@ def test_a_yes_that_was_accepted_is_shown_whoever_was_killed_before_it_acted(tak
 
 
 @pytest.mark.parametrize(
-    ("free", "flag", "said"), [(0, 0, "its disk is full"), (9, os.ST_RDONLY, "it may only be read"), (9, 0, "")]
+    ("free", "flag", "said", "disk"),
+    [
+        (0, 0, "its disk is full", "full"),
+        (9, os.ST_RDONLY, "it may only be read", "read-only"),
+        (9, 0, "", "ok"),
+    ],
 )
 def test_a_folder_that_takes_nothing_is_said_for_what_stands_here_may_be_old(
-    tmp_path, monkeypatch, capsys, free: int, flag: int, said: str
+    tmp_path, monkeypatch, capsys, free: int, flag: int, said: str, disk: str
 ) -> None:
+    """To people in words, to machines in a field."""
     monkeypatch.setattr(view.os, "statvfs", lambda path: SimpleNamespace(f_bavail=free, f_flag=flag))
-    view._warn_of_disk(tmp_path)
+    assert view._warn_of_disk(tmp_path) == disk
     told = " ".join(capsys.readouterr().err.split())
     assert (said in told and "may be old" in told) if said else not told
 

@@ -103,3 +103,15 @@ def test_every_command_stands_where_people_look_for_it(bcp) -> None:
     assert "More" not in out
     assert out.index("At night") < out.index("  status ") < out.index("By day") < out.index("To set up")
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_what_is_no_option_is_said_to_stand_by_itself(bcp) -> None:
+    """``comms send --audience`` was answered with ``--since``, which has nothing to do with it."""
+    said = " ".join(bcp("comms", "send", "--audience", "employees", "--message", "x")[2].split())
+    assert "has no option --audience" in said and "bcp comms send AUDIENCE NAME" in said and "--since" not in said
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("--chanel", "--channel"), ("--sinse", "--since")])
+def test_an_option_is_guessed_by_its_letters_and_not_by_its_dashes(bcp, typed: str, meant: str) -> None:
+    assert f"Did you mean {meant}?" in bcp("comms", "send", "a", "b", typed, "x")[2]
+    assert "Did you mean" not in bcp("comms", "send", "a", "b", "--dry", "x")[2]

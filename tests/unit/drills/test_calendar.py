@@ -182,6 +182,7 @@ def test_one_reminder_stands_for_those_that_nobody_was_there_to_send() -> None:
         (("9999-12-31 23:59", "America/New_York", 3600, ""), "no-time"),
         (("9999-12-31 23:30", "Europe/Berlin", 3600, "year"), "no-time"),
         (("2027-01-14 10:00", "UTC", 3600, "day"), "no-recurrence"),
+        (("2027-01-14 10:00", "UTC", 3600, "x"), "no-recurrence"),
         (("2027-01-14 10:00", "UTC", 5, ""), "no-window"),
         (("2027-01-14 10:00", "UTC", 1e9, ""), "no-window"),
     ],

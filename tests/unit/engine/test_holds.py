@@ -30,6 +30,7 @@ def test_what_still_holds_is_done() -> None:
         ({"now": 4500.1}, "plan-expired"),
         ({"unapproved": ("approve",)}, "approval-void"),
         ({"seen": "healthy"}, "service-well"),
+        ({"back": True, "began": "healthy", "seen": "down"}, "service-down"),
         ({"against": (Against("outage-is-real", "steady-state", "it is healthy"),)}, "steady-state"),
         ({"moved": ("mx finds another MX than the plan",)}, "facts-moved"),
     ],
@@ -46,7 +47,9 @@ def test_each_thing_that_no_longer_holds_is_named(change: dict, rule: str) -> No
         {"now": 4500.0},
         {"seen": "unknown"},  # the playbook's own check decides, not the veto
         {"began": "", "seen": ""},
-        {"began": "healthy", "seen": "healthy"},  # the way back
+        {"began": "healthy", "seen": "healthy", "back": True},
+        {"began": "healthy", "seen": "unknown", "back": True},  # what nobody can see decides nothing
+        {"began": "healthy", "seen": "down"},  # a planned switch is no way back
     ],
 )
 def test_what_is_no_reason(change: dict) -> None:

@@ -182,6 +182,25 @@ def test_a_process_that_was_frozen_behind_its_judgement_judges_again(game, monke
     assert [e.data["broken"] != [] for e in game.events() if e.kind == "judged"] == [False, True]
 
 
+def test_a_process_that_was_frozen_while_it_wrote_its_judgement_down_judges_again(game, monkeypatch) -> None:
+    """A judgement is as old as what it rests on, not as the line that says so."""
+    ahead, ground = [0.0], game.judge.ground
+    now, steady = SystemClock.now, SystemClock.monotonic
+    monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) + ahead[0])
+    monkeypatch.setattr(SystemClock, "monotonic", lambda clock: steady(clock) + ahead[0])
+
+    async def frozen(*given):
+        found = await ground(*given)
+        if not ahead[0]:
+            ahead[0], game.judge.change = 3600.0, {"seen": "healthy"}
+        return found
+
+    game.judge.ground = frozen
+    ending = game.process()
+    assert ahead[0] and game.mx() == PRIMARY.hosts[0].host and ending.rule == "no-longer-holds"
+    assert [e.data["broken"] != [] for e in game.events() if e.kind == "judged"] == [False, True]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -251,6 +270,27 @@ def test_a_failed_step_never_moves_mail_to_a_dead_server(tmp_path, seen, began, 
         assert game.event("undo_withheld").data["steps"] == ["mx"]
     else:
         assert ending.status == "failed" and game.event("undo_withheld") is None
+
+
+@pytest.mark.parametrize("clocks", [("now", "monotonic"), ("now",)], ids=["frozen", "asleep"])
+def test_an_undo_that_was_frozen_behind_its_look_looks_again(tmp_path, monkeypatch, clocks) -> None:
+    """Stopped when the server worked, gone on an hour later: it is dead again, and mail stays at the relay."""
+    from bcp.engine import runner
+
+    game, ahead, undo_all = Game(tmp_path, dies=True), [0.0], runner.undo_all
+    game.judge.seen_, game.judge.change = "healthy", {"seen": "down"}
+    for name in clocks:
+        read = getattr(SystemClock, name)
+        monkeypatch.setattr(SystemClock, name, lambda clock, read=read: read(clock) + ahead[0])
+
+    async def frozen(*given):
+        ahead[0], game.judge.seen_ = 3600.0, "down"
+        return await undo_all(*given)
+
+    monkeypatch.setattr(runner, "undo_all", frozen)
+    ending = game.process()
+    assert ahead[0] and game.mx() == "relay.test." and ending.status == "holding"
+    assert game.event("undo_withheld").data["code"] == "primary-down"
 
 
 def test_a_playbook_without_hold_holds_all_the_same(tmp_path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bcp.contracts.action import StepInfo
+from bcp.contracts.action import NoLongerHolds, StepInfo
 from bcp.contracts.dns import ByHand, Capabilities, Domain, Guard, MxHost, MxSet, Reading, SwapOrder, SwapState
 from bcp.contracts.services import Halt, Verdict
 from bcp.kernel.errors import GateClosed, NoAnswer
@@ -217,3 +217,58 @@ def test_a_plan_shows_the_words_and_is_refused_where_nobody_could_be_asked() -> 
     assert [r.rule for r in requested([ORDER], town).refusals] == ["dns.nobody-enters"]
     town.capabilities = Capabilities()
     assert requested([ORDER], town).notes == ()
+
+
+class Judged(Town):
+    """The same, and what a judgement says at a time."""
+
+    def __init__(self, served, answers, broken: dict[float, str]) -> None:
+        super().__init__(served, answers)
+        self.broken = broken
+
+    async def wait(self, *given, **more):
+        """Second by second: others look meanwhile."""
+        end = self.now + (self.script[0][0] if self.script else given[3])
+        while self.now < end:
+            await self.clock.sleep(1.0)
+        if self.script:
+            self.script[0] = (0.0, self.script[0][1])
+            return await super().wait(*given, **more)
+        raise NoAnswer("no answer in time")
+
+    async def still(self) -> None:
+        rule = next((r for at, r in sorted(self.broken.items(), reverse=True) if self.now >= at), "")
+        if rule:
+            error = NoLongerHolds(f"because of {rule}")
+            error.broken = (rule,)
+            raise error
+
+    def play(self):
+        async def work():
+            (swap,) = await entered([ORDER], HANDS, self, self, StepInfo("mx", "key", still=self.still), self.halt)
+            return swap
+
+        return asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("served", "answers", "broken", "state", "ends_by"),
+    [
+        ({}, [], {200: "service-well"}, SwapState.UNKNOWN, 330),
+        ({}, [], {0: "domain-well"}, SwapState.UNKNOWN, 130),
+        ({}, [], {900: "service-down"}, SwapState.UNKNOWN, 1030),
+        ({}, [], {100: "plan-expired"}, SwapState.UNKNOWN, 3400),
+        ({}, [], {55: "service-well", 65: ""}, SwapState.UNKNOWN, 3400),
+        ({20: NEW}, [], {0: "service-well"}, SwapState.APPLIED, 30),
+        ({150: NEW}, [(50, True)], {0: "service-well"}, SwapState.APPLIED, 160),
+    ],
+)
+def test_nobody_is_asked_for_what_would_do_harm_by_now(served, answers, broken, state, ends_by) -> None:
+    """The service works again while a person looks for the registrar's log-in: said, and in doubt, since it may still
+    be entered. One look alone ends nothing, nor does the age of the plan; who says that it is done is believed."""
+    town = Judged(served, answers, broken)
+    swap = town.play()
+    assert swap.state is state and ends_by - 160 <= town.now <= ends_by
+    harm = ends_by < 2000 and state is SwapState.UNKNOWN
+    assert ("nobody is asked any longer: because of" in swap.message) is harm
+    assert "bcp settle" in swap.hint or state is SwapState.APPLIED

@@ -11,7 +11,7 @@ from unit.mx.worlds import PRIMARY, RELAY
 from bcp.contracts.action import StepInfo
 from bcp.contracts.dns import ByHand, Capabilities, Domain, Guard, Swap, SwapOrder, SwapState
 from bcp.contracts.services import Halt
-from bcp.kernel.errors import Transient
+from bcp.kernel.errors import Refused, Transient
 from bcp.mx.many import AT_ONCE, NOT_BEGUN, PORTION, SAY_EVERY_S, as_before, elsewhere, how_far, least_seconds, swap_all
 from bcp.testing.clock import FakeClock
 
@@ -168,3 +168,32 @@ def test_doubt_at_another_host_than_what_moved(states, apart) -> None:
 def test_nothing_is_left_of_a_doubt_where_the_old_mx_was_read_at_last(swaps, right) -> None:
     """Then there is nothing to undo or to hold: a run that says that it holds would have mail at the relay."""
     assert as_before(swaps, {s.domain: PRIMARY.to_data() for s in swaps}) is right
+
+
+@pytest.mark.parametrize(("each_s", "asked", "moved"), [(0.1, 1, 3 * PORTION), (1.0, 2, PORTION)])
+def test_a_process_that_was_frozen_in_the_middle_judges_again_before_the_rest(each_s, asked, moved) -> None:
+    """What took far longer than it has to: the service may be well meanwhile, and the rest stays where it is."""
+    clock, judged = FakeClock(), list[float]()
+
+    async def still() -> None:
+        judged.append(clock.monotonic())
+        if len(judged) > 1:
+            raise Refused("not done, because the service works again", rule="no-longer-holds", hint="Look.")
+
+    services, orders = world({"a": Slow(clock, each_s)}, {"a": 3 * PORTION})
+    swaps = asyncio.run(swap_all(orders, services, StepInfo("mx", "k", say=Told(), still=still), services.halt))
+    assert len(judged) == asked and sum(s.state is SwapState.APPLIED for s in swaps) == moved
+    rest = {(s.state, s.message, s.hint, s.code) for s in swaps[moved:]}
+    assert rest <= {(SwapState.REFUSED, "not done, because the service works again", "Look.", NOT_BEGUN)}
+
+
+def test_what_a_rate_limit_takes_is_no_freeze() -> None:
+    clock, judged = FakeClock(), list[int]()
+
+    async def still() -> None:
+        judged.append(1)
+
+    hosts = {"a": Slow(clock, 1.0, calls_per_s=4.0, burst=1, calls_a_zone=4)}
+    services, orders = world(hosts, {"a": 3 * AT_ONCE})
+    asyncio.run(swap_all(orders, services, StepInfo("mx", "k", say=Told(), still=still), services.halt))
+    assert len(judged) == 1

@@ -102,6 +102,18 @@ def test_a_run_that_nobody_works_on_is_the_next_thing() -> None:
     assert wrong(holds) == []
 
 
+def test_nobody_is_told_to_do_nothing_while_mail_goes_to_what_is_down() -> None:
+    """The way back runs, and the service is down again."""
+
+    def holds(s: Situation) -> bool:
+        back = s.stage in {"failback", "draining"} and s.state == "down" and s.watching
+        if not back or s.asked_until or s.stuck or s.mx.doubt:
+            return True
+        return "bcp abort" in next_step(s) and "nothing" not in next_step(s)
+
+    assert wrong(holds) == []
+
+
 def test_only_what_was_counted_is_said_to_be_held() -> None:
     """No number of mails that the relay did not say, and none where mail does not go there."""
 

@@ -108,12 +108,33 @@ def test_what_a_mode_does_with_a_verdict(tmp_path, mode, found, expected) -> Non
     assert w.core.kinds("proposed") == ([] if expected == "waits" else ["proposed"])
 
 
+def test_the_same_moment_is_told_once_although_clocks_disagree_about_its_second(tmp_path) -> None:
+    """It is reckoned anew at each look from a clock that is being set right; another moment is news."""
+    w = World(tmp_path, "auto")
+    at = 1_800_000_100.0
+    w.see(*(replace(DOWN, action="wait", decide_at=at + late) for late in (0.0, -1.2, 0.7, 3.0, 120.0)))
+    assert len(w.speaker.told) == 2 == len(w.core.kinds("waits"))
+
+
 @pytest.mark.parametrize("stage", ["decided", "active", "recovering", "failback", "draining"])
 def test_nothing_is_proposed_while_a_playbook_works(tmp_path, stage) -> None:
     """It would be a second run on the same domains."""
     w = World(tmp_path)
     w.see(replace(DOWN, stage=stage))
     assert w.runs.proposed == []
+
+
+@pytest.mark.parametrize("standing", ["decided", "active", "failback", "draining"])
+def test_a_look_of_the_moment_proposes_no_second_switch(tmp_path, standing) -> None:
+    """It knows nothing of runs: a run's own look saw the outage while the watch saw nothing, and people were told that
+    a switch cannot start, with MX on the relay."""
+    w = World(tmp_path, "auto")
+    w.records.course = SimpleNamespace(standing=standing)
+    w.see(replace(DOWN, stage="confirmed"), replace(DOWN, stage="confirmed", action="wait"))
+    assert w.runs.proposed == [] and w.speaker.told == [] and w.core.kinds("proposed", "waits") == []
+    w.records.course.standing = "none"
+    w.see(replace(DOWN, stage="confirmed"))
+    assert len(w.runs.proposed) == 1
 
 
 @pytest.mark.parametrize("mode", ["notify", "ask", "auto"])
@@ -269,6 +290,24 @@ def test_the_way_back_is_asked_when_all_has_been_clear_long_enough(tmp_path) -> 
     w.runs.going = set()
     w.see(back)
     assert len(w.runs.proposed) == 2
+
+
+@pytest.mark.parametrize(("began", "down", "again"), [(True, True, 2), (True, False, 1), (False, True, 1)])
+def test_a_relapse_on_the_way_back_is_another_outage_and_its_end_is_asked_about(tmp_path, began, down, again) -> None:
+    """The way back was ended because the service failed again; nobody waits for an hour once it works. A mere no
+    stands."""
+    w = World(tmp_path)
+    w.runs.held = [held("r1")]
+    w.see(BACK)
+    w.core.clock.wall += 60.0
+    if began:
+        w.core.running.all = [RunCard("r2", "aborted", parent="r1", started=w.core.clock.wall)]
+    w.core.clock.wall += 60.0
+    if down:
+        w.see(replace(DOWN, stage="failback"))
+    w.core.clock.wall += 300.0
+    w.see(BACK, BACK)
+    assert len(w.runs.proposed) == again
 
 
 def test_a_way_back_that_came_to_nothing_is_asked_about_at_once(tmp_path) -> None:

@@ -20,7 +20,7 @@ from bcp.incident.hindrance import hindered, sentence
 from bcp.incident.patience import wait_s
 from bcp.kernel.errors import Invalid, Permanent, Refused, StorageError, Transient
 from bcp.server.parts.conduct import FAILED_AGAIN_S, ME, Conductor
-from bcp.store.files.hindrance import Hindrance, read_hindrances
+from bcp.store.files.hindrance import read_hindrances
 
 NAME = "exchange-inbound-outage"
 
@@ -197,10 +197,18 @@ def test_what_somebody_must_mend_is_put_off_told_once_and_shown(tmp_path, troubl
     assert len(w.speaker.told) == 3
 
 
-@pytest.mark.parametrize(("status", "again"), [("failed", True), ("aborted", False)])
-def test_a_way_back_that_failed_is_asked_about_again_once_it_was_looked_at(tmp_path, status, again) -> None:
-    """Nobody has to wait for an hour for what is mended in a minute; a no stands."""
-    w = World(tmp_path, [plan()], [Ending(status, 1, "the token has ended", "", "")])
+@pytest.mark.parametrize(
+    ("status", "rule", "again"),
+    [
+        ("failed", "", True),
+        ("failed", "no-longer-holds", True),
+        ("failed", "gate-closed", False),
+        ("aborted", "", False),
+    ],
+)
+def test_a_way_back_that_failed_is_asked_about_again_once_it_was_looked_at(tmp_path, status, rule, again) -> None:
+    """Nobody has to wait for an hour for what is mended in a minute; a no stands, and is nothing to mend."""
+    w = World(tmp_path, [plan()], [Ending(status, 1, "the token has ended", "", rule)])
     off: list[Any] = []
     w.conductor.put_off = lambda *what: off.append(what)
     w.core.found = HEALTHY
@@ -209,17 +217,24 @@ def test_a_way_back_that_failed_is_asked_about_again_once_it_was_looked_at(tmp_p
     assert ("the token has ended" in hindered(read_hindrances(tmp_path), "healthy", w.core.clock.now())) is again
 
 
-@pytest.mark.parametrize(
-    "hint",
-    [
-        "Nothing was changed. Plan again when that is mended.",
-        "Try again in a moment.",
-        "A server that is silent may answer in a moment: try again, or see its log.",
-    ],
-)
-def test_nobody_is_told_to_do_what_is_done_by_itself(hint) -> None:
-    told = sentence(Hindrance(0.0, "back", "", "the key has ended", hint, ""))
-    assert told == "mend what keeps back from starting: the key has ended. It is tried again by itself"
+@pytest.mark.parametrize(("redo", "told"), [(True, ""), (False, " Renew the key, then plan again.")])
+def test_nobody_is_told_to_do_what_is_done_by_itself(tmp_path, redo, told) -> None:
+    """Whoever refuses says whether its hint asks for more than that; nobody reads it out of the words."""
+    refusal = Refusal("dns.unreadable", "the key has ended", "Renew the key, then plan again.", redo=redo)
+    dead = plan()
+    dead.refusals = lambda: [("s", refusal)]
+    w = World(tmp_path, [dead, plan()], [DONE])
+    w.core.found, seen = HEALTHY, list[str]()
+    sleep = w.core.clock.sleep
+
+    async def look(seconds: float) -> None:
+        seen.extend(sentence(h) for h in read_hindrances(tmp_path))
+        await sleep(seconds)
+
+    w.core.clock.sleep = look
+    w.go(parent="run-0")
+    keeps = "mend what keeps the way back of run-0 from being proposed: the key has ended."
+    assert seen == [f"{keeps}{told} It is tried again by itself"]
 
 
 def test_a_yes_to_a_void_plan_and_what_a_person_starts_hinder_nothing(tmp_path) -> None:

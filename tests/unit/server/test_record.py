@@ -171,3 +171,31 @@ def test_what_our_watch_confirms_may_be_acted_on_as_our_detection_says(tmp_path)
         assert row is not None and row.mode == "ask"
 
     asyncio.run(run())
+
+
+def test_an_outage_that_flips_between_two_classes_is_told_once_until_it_stays(tmp_path) -> None:
+    """B, B with E, B again at each look: the record has each once, and what stays for five minutes."""
+
+    async def run() -> None:
+        core = Core(tmp_path)
+        recorder = Recorder(core)
+        sees(core, "declared")
+        both = replace(DOWN, classes=("B", "E"))
+        for _ in range(6):
+            await recorder.take(DOWN)
+            await core.clock.sleep(30.0)
+            await recorder.take(both)
+            await core.clock.sleep(30.0)
+        told = [e.data["classes"] for e in core.book.events() if e.kind == "moved"]
+        assert told == [["B"], ["B", "E"]]
+        row = await recorder.take(DOWN)
+        assert row is not None and row.classes == ("B", "E")
+        await core.clock.sleep(299.0)
+        assert len(core.kinds("moved")) == 2 and (await recorder.take(DOWN)).classes == ("B", "E")
+        await core.clock.sleep(1.0)
+        row = await recorder.take(DOWN)
+        assert row is not None and row.classes == ("B",) and len(core.kinds("moved")) == 3
+        row = await recorder.take(replace(DOWN, classes=("E",)))
+        assert row is not None and row.classes == ("E",), "what was never seen is news at once"
+
+    asyncio.run(run())

@@ -518,6 +518,16 @@ def test_undo_of_what_cannot_be_put_back_says_what_to_do_by_hand() -> None:
     assert caught.value.hint == f"If two.test still has MX {RELAY}, set it to {PRIMARY}."
 
 
+def test_an_old_ttl_that_the_host_does_not_take_keeps_no_mail_at_the_relay(monkeypatch) -> None:
+    """An abort ended with MX at the relay, because a host that takes 60 s and more had served 5."""
+    world = World()
+    outcome = world.perform(world.plan())
+    least = replace(world.host.capabilities, min_ttl_s=PRIMARY.ttl_s + 60)
+    monkeypatch.setattr(type(world.host.writer), "capabilities", property(lambda writer: least))
+    world.undo(outcome.outputs)
+    assert [m.hosts for m in world.mx] == [PRIMARY.hosts] * 3 and {m.ttl_s for m in world.mx} == {PRIMARY.ttl_s + 60}
+
+
 def test_undo_of_what_cannot_be_read_says_so() -> None:
     world = World()
     outcome = world.perform(world.plan())

@@ -71,3 +71,5 @@ def test_a_host_that_fails_is_not_called_somebody_else(what, words, hint) -> Non
     fault = not_of("Cloud X", what, "api_url:.")
     assert fault.message.startswith(words) and fault.hint.startswith(hint)
     assert (fault.state, fault.trouble.passing) == (SentState.LOST, True)
+    assert fault.before("d").hint.startswith(hint), "nothing was sent: it may be done again"
+    assert fault.after("d").hint == ("" if hint == "Try again" else fault.hint), "a write in doubt never is"
