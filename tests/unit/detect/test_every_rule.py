@@ -102,6 +102,11 @@ def proof_instead(rule, other):
     return lambda *a: other if (found := real(*a)) == rule else found
 
 
+def waits_at_the_relay(n):
+    """A mail of each round: not taken, and since round 9 taken by the relay, of which nothing comes out."""
+    return NOT_TAKEN if n < 20 else (FAIL, "lost")
+
+
 def ended_rejects():
     """Valid recipients were refused for good for twenty minutes, and are taken again for two."""
     refused = {f"smtp{n}": lambda n: NO if n < 20 else OK for n in ("", "_2")}
@@ -341,6 +346,11 @@ WITHOUT = {
     ),
     "not-taken": Without(
         "bcp.detect.looks._beside", no_lane(looks.MAIL), lambda: said(smtp=OK, trip=NOT_TAKEN).classes == ("B",)
+    ),
+    "relayed": Without(
+        "bcp.detect.mails.Mails.by_relay",
+        lambda *a: None,
+        lambda: said(40, names=(FAIL, "servfail"), trip=waits_at_the_relay, events={9: ["active"]}).classes == ("E",),
     ),
     "own-mail": Without(
         "bcp.detect.inbound._ours",
