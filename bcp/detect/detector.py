@@ -323,7 +323,7 @@ class Detector:
         bad = [d for d, mine in named.items() if d in remembered or any(survey.doubtful(x) for x in mine)]
         if any(survey.doubtful(x) for x in general):
             bad = list(named)
-        alike = all(any(x.down for x in mine) for mine in named.values())
+        alike = survey.alike(named.values())
         around = {d: self._around(now, d, alike=alike) for d in bad}
         found = {d: survey.survey([*named[d], *general], backing, around[d], self.rules) for d in sorted(bad)}
         spared = tuple(sorted(d for d in named if d not in found))
