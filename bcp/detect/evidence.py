@@ -187,6 +187,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         "direct delivery fails too, in most looks or nearly so: it is not the gateway's way alone; a person decides",
     ),
     Evidence(
+        "gateway-alike",
+        "G",
+        "once",
+        "recipients that are refused for good on the gateway's way and directly are one refusal, seen twice",
+    ),
+    Evidence(
         "gateway-unseen",
         "G",
         "doubts",

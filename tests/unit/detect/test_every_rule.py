@@ -397,6 +397,11 @@ WITHOUT = {
         lambda: said(smtp=OK, names=(FAIL, "servfail"), gate=LATER).action == "direct",
     ),
     "gateway-too": Without("bcp.detect.gateway.fails_too", lambda *a: False, lambda: half_of_both().action == "ask"),
+    "gateway-alike": Without(
+        "bcp.detect.gateway.alike",
+        lambda *a: False,
+        lambda: said(12, smtp=lambda n: NO if n >= 9 else OK, gate=lambda n: NO if n >= 9 else OK).action == "ask",
+    ),
     "gateway-unseen": Without(
         "bcp.detect.gateway.unseen",
         lambda r: False,

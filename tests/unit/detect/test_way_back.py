@@ -124,8 +124,8 @@ def test_a_person_on_call_holds_it_back_until_the_word_ends(word) -> None:
 
 @pytest.mark.parametrize("door", [(), ("unknown",)])
 def test_mails_that_the_relay_takes_are_no_way_back(door) -> None:
-    """Test mails alone see inbound mail, or beside unknown recipients. With MX on the relay they go there: taken at once,
-    and never out while Exchange takes nothing. That is no good news of Exchange, and no outage of the way out."""
+    """Test mails alone see inbound mail, or beside unknown recipients. With MX on the relay they go there: taken at
+    once, never out while Exchange takes nothing. That is no good news of Exchange, and no outage of the way out."""
     probes = [replace(WATCHED["trip"], every_s=300.0), Watched("unknown", "smtp-unknown", "inbound", medium="smtp")]
     detector = Detector(RULES, [w for w in probes if w.probe in {"trip", *door}])
     seen = []
