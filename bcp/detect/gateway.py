@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bcp.contracts.probe import REJECTS
 from bcp.detect import survey
-from bcp.detect.inbound import is_known_look
+from bcp.detect.inbound import is_known_look, sees_known
 from bcp.detect.memory import LATELY, RECENT, fails_now
 from bcp.detect.planes import PlaneView
 from bcp.detect.rounds import Round
@@ -53,8 +53,10 @@ def fails_too(r: Round, view: PlaneView) -> bool:
 
 
 def unseen(r: Round) -> bool:
-    """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)?"""
-    return any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
+    """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)? Mails that are
+    not taken, and unknown recipients, do not show that a known one is."""
+    blind = any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
+    return blind or any(v.name == "inbound" and v.status != "ok" and not sees_known(v.ways) for v in r.views)
 
 
 def own_queue(r: Round, view: PlaneView, found: Sequence[str]) -> bool:
