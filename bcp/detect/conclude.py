@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bcp.contracts.probe import Role
 from bcp.detect import back, gateway, survey
 from bcp.detect import own as ours
 from bcp.detect.course import Course, after_look
-from bcp.detect.decide import (
-    Case,
-    Judgement,
-    Moment,
-    Setting,
-    propose,
-)
+from bcp.detect.decide import Case, Judgement, Moment, Setting, propose
 from bcp.detect.due import clock_of, decide_after
 from bcp.detect.evidence import BY_ID, OF_A_PART, says
 from bcp.detect.inbound import sees_known
@@ -59,9 +54,9 @@ def conclude(r: Round) -> tuple[Course, Decision]:
     cases = _cases(r, planes, classes, state, partial)
     moment = _moment(r, planes, course)
     cut = any(survey.cuts_off(v) for v in planes.serious)
-    disputed = any(_disputed(v) for v in planes.serious)
+    disputed = any(_disputed(r, v) for v in planes.serious)
     alone = next((says(g) for g in _found(r) if g in ALONE), "")
-    doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(v)]
+    doubted = [v for v in planes.serious if alone or v.status == "partial" or _disputed(r, v)]
     fails = cut or any(survey.fails_at_all(v, r.rules) and r.of(v.name).lately() for v in doubted)
     why = alone or next((says(g) for g in _found(r) if cut and g in OF_A_PART), "")
     beside, unproven = bool(_beside(r, planes)), not all(c.well for c in cases)
@@ -109,9 +104,15 @@ def _bounces(r: Round) -> bool:
     return any(s.weighed.refused_partly and not r.of("inbound", d).confirmed for d, s in r.apart.items())
 
 
-def _disputed(view: PlaneView) -> bool:
-    """Is one way of looking down while the plane is not?"""
-    return view.name in MOVED and view.status == "suspect" and any(w.down and not w.muted for w in view.ways)
+def _disputed(r: Round, view: PlaneView) -> bool:
+    """Is one way of looking down and another one not? Where others say so too the plane is down by that, and is still
+    disputed when it has been for long enough and was not confirmed, as the other way sees it well at this moment."""
+    ways = [w for w in view.ways if not w.muted]
+    if view.name not in MOVED or not any(w.down for w in ways):
+        return False
+    since, another = r.of(view.name).down_since, any(w.role is Role.LOOK and w.known and not w.down for w in ways)
+    long = view.status == "down" and since is not None and r.now - since >= r.rules.confirm_for_s
+    return view.status == "suspect" or (long and another)
 
 
 def _own(r: Round) -> tuple[ours.Own, ...]:

@@ -77,17 +77,12 @@ class Detector:
             self.add(one)
         self._said = Decision("unknown", evidence=("nothing was looked at yet",))
 
-    # -- in ------------------------------------------------------------------------------------------------------
-
     def add(self, watched: Watched) -> None:
         """A probe to listen to."""
         self._watched[watched.probe] = watched
-        if watched.control:
-            self._guards[watched.probe] = watched
+        (self._guards if watched.control else self._lanes)[watched.probe] = watched
         self._streams.setdefault(watched.probe, {})
         self._mails.add(watched)
-        if not watched.control:
-            self._lanes[watched.probe] = watched
 
     def take(self, signal: Signal) -> None:
         """One observation, to be settled with the round."""
@@ -123,6 +118,7 @@ class Detector:
         self._drift = drift
 
     def _believe(self, signals: Sequence[Signal], now: float, wall: float) -> None:
+        self._mails.follow(self.course.active_since, self.course.clear_since, now)
         known: list[tuple[str, Signal, Watched]] = []
         for signal in signals:
             vantage = signal.vantage or self.here
@@ -146,6 +142,9 @@ class Detector:
 
     def _take(self, vantage: str, signal: Signal, watched: Watched, sick: AbstractSet[str], now: float) -> None:
         """One look of a probe: what is our own fault is set aside, the rest goes to its lanes."""
+        if watched.way == TRIP and (said := self._mails.by_relay(signal, now)) is not None:
+            self._hear(signal.probe, vantage, said, watched, sick, now)  # of the way out; not of the service's door
+            return
         if signal.kind == TAKEN:  # no look: what becomes of it is said when it is over
             self._mails.take(vantage, signal, watched, now)
             return
@@ -324,7 +323,7 @@ class Detector:
         bad = [d for d, mine in named.items() if d in remembered or any(survey.doubtful(x) for x in mine)]
         if any(survey.doubtful(x) for x in general):
             bad = list(named)
-        alike = all(any(x.down for x in mine) for mine in named.values())
+        alike = survey.alike(named.values())
         around = {d: self._around(now, d, alike=alike) for d in bad}
         found = {d: survey.survey([*named[d], *general], backing, around[d], self.rules) for d in sorted(bad)}
         spared = tuple(sorted(d for d in named if d not in found))

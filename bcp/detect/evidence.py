@@ -144,6 +144,13 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence("unresolved", "E", "speaks", "probes cannot find the address although control names resolve"),
     Evidence("zone", "H", "is H", "our own zone fails for senders: moving MX needs that very zone"),
     # whole mails
+    Evidence(
+        "relayed",
+        "B, C, F",
+        "no vote",
+        "while MX is on the relay a test mail goes there: that it is taken, or waits there, says nothing of the "
+        "service",
+    ),
     Evidence("not-taken", "B", "speaks", "whole mails are not taken although their recipient is accepted"),
     Evidence(
         "own-mail",
@@ -178,6 +185,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         "G",
         "vetoes",
         "direct delivery fails too, in most looks or nearly so: it is not the gateway's way alone; a person decides",
+    ),
+    Evidence(
+        "gateway-alike",
+        "G",
+        "once",
+        "recipients that are refused for good on the gateway's way and directly are one refusal, seen twice",
     ),
     Evidence(
         "gateway-unseen",

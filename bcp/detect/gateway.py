@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bcp.contracts.probe import REJECTS
 from bcp.detect import survey
-from bcp.detect.inbound import is_known_look
+from bcp.detect.inbound import is_known_look, sees_known
 from bcp.detect.memory import LATELY, RECENT, fails_now
 from bcp.detect.planes import PlaneView
 from bcp.detect.rounds import Round
@@ -17,12 +18,25 @@ from bcp.detect.rounds import Round
 
 def drains(r: Round, view: PlaneView) -> bool:
     """Does nothing fail on the gateway's way any more, since direct delivery came back with it? It is no outage of its
-    own while its counters drain (*gateway-over*)."""
-    if view.name != "gateway" or fails_now(view):
+    own while its counters drain (*gateway-over*), nor is what is refused for good on both ways (*gateway-alike*)."""
+    if view.name != "gateway":
+        return False
+    if alike(r, view):
+        return True
+    if fails_now(view):
         return False
     drain, direct = 2 * r.rules.threshold, r.of("inbound")
     part = any(list(direct.shares)[-drain:]) and not r.of("gateway").lately()
     return part or any(list(direct.hard)[-drain:])
+
+
+def alike(r: Round, view: PlaneView) -> bool:
+    """Does all that fails on the gateway's way fail by refusals for good, while direct delivery refuses recipients for
+    good as well? That is one refusal, seen twice: false, or of a recipient that was removed."""
+    bad = [p for w in view.ways for p in w.probes if p.down or p.suspect]
+    direct = [p for p in r.lanes.values() if p.known and is_known_look(p.watched)]
+    refused = any(p.raw and p.refused_now if fails_now(view) else p.refused_looks for p in direct)
+    return refused and bool(bad) and all(p.fails_by == {REJECTS} for p in bad)
 
 
 def fails_too(r: Round, view: PlaneView) -> bool:
@@ -39,8 +53,10 @@ def fails_too(r: Round, view: PlaneView) -> bool:
 
 
 def unseen(r: Round) -> bool:
-    """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)?"""
-    return any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
+    """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)? Mails that are
+    not taken, and unknown recipients, do not show that a known one is."""
+    blind = any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
+    return blind or any(v.name == "inbound" and v.status != "ok" and not sees_known(v.ways) for v in r.views)
 
 
 def own_queue(r: Round, view: PlaneView, found: Sequence[str]) -> bool:

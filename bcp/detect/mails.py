@@ -5,7 +5,9 @@ A whole mail is the best evidence that there is, and rare. It speaks of the time
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bcp.contracts.probe import OWN, REJECTS, Result, Signal, Watched
 from bcp.detect.inbound import Around
@@ -39,6 +41,27 @@ class Mails:
         self._blind: dict[tuple[str, str], bool] = {}  # newest that was not taken: did nothing show why?
         self.asked_at: float | None = None
         """Since when a mail that was asked for out of turn has no answer; ``None``: none is awaited."""
+        self._relay = (math.inf, math.inf)  # from when to when mails go to the relay
+        self._clear: float | None = None
+
+    def follow(self, moved_at: float | None, clear_since: float | None, now: float) -> None:
+        """MX is on the relay since ``moved_at`` (``None``: it is not), and inbound mail clear since ``clear_since``."""
+        if moved_at is not None:
+            self._relay = (moved_at, math.inf)
+        elif self._relay[1] == math.inf:
+            self._relay = (self._relay[0], now)
+        self._clear = clear_since
+
+    def by_relay(self, signal: Signal, now: float) -> Signal | None:
+        """What a mail says that was sent while MX was on the relay, and so went there (*relayed*): that the way out
+        works, when it came out, however late; that it does not, when it never did although Exchange takes the relay's
+        mail again. ``None``: this one was not, or was refused, which is bad news of whoever refused it."""
+        sent = sent_at(signal, now)
+        if signal.kind in NOT_TAKEN or not self._relay[0] <= sent < self._relay[1]:
+            return None
+        came = signal.result in {Result.OK, Result.DEGRADED}
+        lost = signal.kind == "lost" and self._clear is not None and sent >= self._clear
+        return replace(signal, result=Result.OK if came else Result.FAIL if lost else Result.UNKNOWN)
 
     def add(self, watched: Watched) -> None:
         """A probe that sends whole mails; others are no matter."""
@@ -66,8 +89,7 @@ class Mails:
     def _mail(self, vantage: str, signal: Signal, watched: Watched, now: float) -> None:
         lost = signal.kind == "lost"
         if lost or signal.kind == TAKEN or signal.result in {Result.OK, Result.DEGRADED}:  # taken: that counts here
-            took = signal.numbers.get("seconds", 0.0) or seconds_of(signal) or (LOST_AFTER_S if lost else 0.0)
-            sent, until = now - max(0.0, took), now + DELIVERED_FOR * watched.every_s
+            sent, until = sent_at(signal, now), now + DELIVERED_FOR * watched.every_s
             newest = max(sent, self._delivered.get((signal.probe, vantage), (sent, until))[0])  # a lost one is old
             self._delivered[(signal.probe, vantage)] = (newest, until)
             self._came[signal.probe] = max(sent, self._came.get(signal.probe, sent))
@@ -128,3 +150,9 @@ class Mails:
     def probes_of(self, domain: str = "", *, alike: bool = True) -> Mapping[str, Watched]:
         """The probes whose mails speak of it."""
         return {p: w for p, w in self._probes.items() if not domain or domain in w.domains or (alike and not w.domains)}
+
+
+def sent_at(signal: Signal, now: float) -> float:
+    """When the mail of this look was sent."""
+    took = signal.numbers.get("seconds", 0.0) or seconds_of(signal) or (LOST_AFTER_S if signal.kind == "lost" else 0.0)
+    return now - max(0.0, took)

@@ -99,7 +99,9 @@ def make(seed: int) -> World:
     faults += [_fault(rng, rng.choice(_OURS), places) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
     jumps = ((rng.randrange(5, ROUNDS), rng.choice((-1, 1)) * rng.uniform(600, 40_000)),) if rng.random() < 0.2 else ()
     probes = _probes(rng)
-    faults += _cleared(random.Random(f"{seed}/cleared"), probes)
+    cleared = _cleared(random.Random(f"{seed}/cleared"), probes)
+    faults += cleared
+    probes += (ZONE,) if cleared else ()  # of whose mail comes through nothing may be taken by that
     faults += _refused_sender(random.Random(f"{seed}/sender"), places)
     return World(seed, places, networks, probes, tuple(faults), jumps, rng.random() < 0.5)
 
@@ -139,6 +141,8 @@ def _fault(rng: random.Random, what: str, places: Sequence[str]) -> Fault:
     return Fault(what, begin, end, share, share < 1 and rng.random() < 0.3, on, off, some, kind)
 
 
+ZONE = Watched("zone", "own-mx", "dns", medium="dns", domains=("one.example", "two.example"))
+"""Our own zones, looked at by name: they are well."""
 _WATCHED: tuple[tuple[float, tuple[Watched, ...]], ...] = (
     (0.6, (Watched("smtp-2", "smtp", "inbound", medium="smtp"),)),
     (0.7, (Watched("unknown", "smtp-unknown", "inbound", medium="smtp"),)),

@@ -68,7 +68,7 @@ def play(
         asked = frozenset(found.wants)
         harms += harm_of(world, n, found)
         if obey and world.answers and found.action == "switch" and not moved:
-            moved = True
+            moved = eyes.relayed = True
             detector.event("active", 60.0 * n)
     misses = [] if moved else list(_misses(world, decisions, rules))
     return Course(tuple(decisions), tuple(harms), tuple(misses))

@@ -102,6 +102,11 @@ def proof_instead(rule, other):
     return lambda *a: other if (found := real(*a)) == rule else found
 
 
+def waits_at_the_relay(n):
+    """A mail of each round: not taken, and since round 9 taken by the relay, of which nothing comes out."""
+    return NOT_TAKEN if n < 20 else (FAIL, "lost")
+
+
 def ended_rejects():
     """Valid recipients were refused for good for twenty minutes, and are taken again for two."""
     refused = {f"smtp{n}": lambda n: NO if n < 20 else OK for n in ("", "_2")}
@@ -342,6 +347,11 @@ WITHOUT = {
     "not-taken": Without(
         "bcp.detect.looks._beside", no_lane(looks.MAIL), lambda: said(smtp=OK, trip=NOT_TAKEN).classes == ("B",)
     ),
+    "relayed": Without(
+        "bcp.detect.mails.Mails.by_relay",
+        lambda *a: None,
+        lambda: said(40, names=(FAIL, "servfail"), trip=waits_at_the_relay, events={9: ["active"]}).classes == ("E",),
+    ),
     "own-mail": Without(
         "bcp.detect.inbound._ours",
         lambda way, *a: way,
@@ -387,6 +397,11 @@ WITHOUT = {
         lambda: said(smtp=OK, names=(FAIL, "servfail"), gate=LATER).action == "direct",
     ),
     "gateway-too": Without("bcp.detect.gateway.fails_too", lambda *a: False, lambda: half_of_both().action == "ask"),
+    "gateway-alike": Without(
+        "bcp.detect.gateway.alike",
+        lambda *a: False,
+        lambda: said(12, smtp=lambda n: NO if n >= 9 else OK, gate=lambda n: NO if n >= 9 else OK).action == "ask",
+    ),
     "gateway-unseen": Without(
         "bcp.detect.gateway.unseen",
         lambda r: False,

@@ -1,7 +1,7 @@
 """The gateway's way alone fails only where direct delivery works: nobody is sent there while it does not."""
 
 import pytest
-from test_every_rule import FAIL, LATER, NOT_TAKEN, OK, THREE, UNKNOWN, both_over, half_of_both, said
+from test_every_rule import FAIL, LATER, NO, NOT_TAKEN, OK, THREE, UNKNOWN, both_over, half_of_both, said
 
 from bcp.detect.aloud import aloud
 
@@ -44,6 +44,12 @@ def test_where_nobody_sees_direct_delivery_it_is_asked_and_not_said() -> None:
     assert (found.classes, found.action, found.moves) == (("G",), "ask", False) and "nobody sees" in found.why
     assert "nobody sees whether the direct way works" in aloud(found).broken
     assert said(gate=LATER, boxes=OK).action == "direct"
+
+
+def test_mails_that_are_not_taken_do_not_show_that_direct_delivery_works() -> None:
+    """The MX host's name does not resolve: no known recipient is tried, and nobody sees whether one would be taken."""
+    found = said(8, smtp=(UNKNOWN, "unresolved"), gate=NO, trip=NOT_TAKEN)
+    assert "G" in found.classes and (found.action, found.moves) == ("ask", False)
 
 
 def test_what_is_refused_for_good_does_not_wait() -> None:

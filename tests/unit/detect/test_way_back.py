@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bcp.contracts.probe import Part, Result, Signal, Watched
@@ -118,3 +120,39 @@ def test_a_person_on_call_holds_it_back_until_the_word_ends(word) -> None:
     actions = on_the_relay([held], rounds=66)
     assert "failback" not in actions[:60] and actions[60] == "failback"
     assert "failback" in on_the_relay([Word("is", "kim", 0.0, 3600.0, "A")], rounds=60)
+
+
+@pytest.mark.parametrize("door", [(), ("unknown",)])
+def test_mails_that_the_relay_takes_are_no_way_back(door) -> None:
+    """Test mails alone see inbound mail, or beside unknown recipients. With MX on the relay they go there: taken at
+    once, never out while Exchange takes nothing. That is no good news of Exchange, and no outage of the way out."""
+    probes = [replace(WATCHED["trip"], every_s=300.0), Watched("unknown", "smtp-unknown", "inbound", medium="smtp")]
+    detector = Detector(RULES, [w for w in probes if w.probe in {"trip", *door}])
+    seen = []
+    for n in range(150):
+        if n == 30:
+            detector.event("active", 60.0 * n)
+        if n % 5 == 0:
+            detector.take(Signal("trip", "outbound", UNKNOWN, 60.0 * n, "not-taken" if n < 30 else "taken"))
+        if n % 5 == 0 and n >= 40:
+            detector.take(Signal("trip", "outbound", FAIL, 60.0 * n, "lost"))
+        if door:
+            detector.take(Signal("unknown", "inbound", FAIL, 60.0 * n, "4xx-rcpt"))
+        seen.append(detector.settle(60.0 * n, 60.0 * n))
+    assert "B" in seen[29].classes and {d.action for d in seen[30:]} == {"hold"}
+    assert {d.state for d in seen[30:]} <= {"down", "unknown"} and not any("C" in d.classes for d in seen)
+
+
+def test_a_mail_that_the_relay_hands_on_and_that_never_comes_out_is_an_outage_of_the_way_out() -> None:
+    """Exchange takes mail again, from the relay too: what is lost then is lost on the way out."""
+    detector = Detector(RULES, [WATCHED["smtp"], WATCHED["trip"]])
+    for n in range(60):
+        if n == 12:
+            detector.event("active", 60.0 * n)
+        result, kind = LATER if n < WELL else (OK, "")
+        detector.take(Signal("smtp", "inbound", result, 60.0 * n, kind))
+        mail = (OK, "delivered") if n < 2 else (UNKNOWN, "not-taken") if n < 22 else (FAIL, "lost")
+        detector.take(Signal("trip", "outbound", mail[0], 60.0 * n, mail[1]))
+        found = detector.settle(60.0 * n, 60.0 * n)
+        assert n >= 39 or "C" not in found.classes
+    assert found.classes == ("C",) and found.state == "down"

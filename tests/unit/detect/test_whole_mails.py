@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bcp.contracts.probe import Part, Result, Signal, Watched
+from bcp.contracts.probe import Part, Result, Role, Signal, Watched
+from bcp.detect.detector import Detector
 from bcp.detect.mails import LOST_AFTER_S, Mails
+from bcp.detect.rules import Rules
 
 OK, FAIL, UNKNOWN, DEGRADED = Result.OK, Result.FAIL, Result.UNKNOWN, Result.DEGRADED
 TRIP = Watched("trip", "round-trip", "outbound", medium="smtp", every_s=300.0)
@@ -165,3 +169,35 @@ def test_a_lost_mail_that_names_no_domain_speaks_where_all_fare_alike() -> None:
     assert mails(lost, early).around(1010.0).lost_at == 900.0
     late = (1010.0, mail(OK, "delivered", numbers={"seconds": 110.0}))
     assert mails(lost, late).around(1010.0).lost_at is None and mails(late, lost).around(1010.0).lost_at is None
+
+
+@pytest.mark.parametrize("zones", [(), ("a.test",), ("a.test", "b.test")])
+def test_a_look_at_our_own_zones_takes_nothing_from_a_mail(zones) -> None:
+    """Both monitoring recipients are cleared away and whole mails come through: that our zones are looked at by name
+    makes no domain's inbound mail one that is looked at apart."""
+    names = [Watched(f"zone-{z[0]}", "own-mx", "dns", medium="dns", domains=(z,)) for z in zones]
+    known = [Watched(f"known-{n}", "smtp", "inbound", medium="smtp") for n in (1, 2)]
+    detector = Detector(Rules(confirm_for_s=60.0), [*known, TRIP, *names])
+    for n in range(12):
+        for w in (*known, *names):
+            bad = w in known and n >= 4
+            detector.take(Signal(w.probe, w.plane, FAIL if bad else OK, 60.0 * n, "rejects" if bad else ""))
+        detector.take(mail(OK, "delivered"))
+        found = detector.settle(60.0 * n, 60.0 * n)
+        assert found.action != "switch"
+    assert (found.classes, found.action) == (("H",), "fix-own")
+
+
+def test_bad_news_from_others_does_not_make_a_question_a_watch() -> None:
+    """Whole mails are refused after DATA, recipients are taken at RCPT. A declaration makes that down; at no moment do
+    all looks fail, so that it is never confirmed. A person is asked all the same."""
+    health = Watched("health", "graph-health", "declared", Role.DECLARED, "https")
+    every = replace(TRIP, every_s=60.0)
+    detector = Detector(Rules(confirm_for_s=60.0), [Watched("known", "smtp", "inbound", medium="smtp"), every, health])
+    actions = []
+    for n in range(30):
+        detector.take(Signal("known", "inbound", OK, 60.0 * n, "accepted"))
+        detector.take(Signal("health", "declared", FAIL, 60.0 * n, "degradation"))
+        detector.take(mail(UNKNOWN, "not-taken") if n >= 4 else mail(OK, "delivered"))
+        actions.append(detector.settle(60.0 * n, 60.0 * n).action)
+    assert "ask" not in actions[:8] and set(actions[10:]) == {"ask"}
