@@ -178,7 +178,7 @@ def next_step(s: Situation) -> str:
 def _by_what_is_seen(s: Situation, times: Times) -> str:
     """What to do next by the last look, where nobody is asked and nothing waits to be gone on with."""
     why = f": {s.why}" if s.why else ""
-    if s.stage in {"failback", "draining"}:
+    if s.stage in {"failback", "draining"} and s.state != "down":
         return "Next: nothing; the way back runs, and says when it is over."
     if s.hindered:
         return f"Next: {s.hindered}."
