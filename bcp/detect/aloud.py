@@ -6,10 +6,11 @@ evidence), never from its prose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bcp.contracts.probe import Role
+from bcp.detect.inbound import sees_known
 from bcp.detect.planes import ProbeView
 from bcp.detect.refusals import ALONE, LOST, OVER_NOW, UNTRIED
 from bcp.detect.verdict import MOVED, ONCE, SWITCHES, Decision
@@ -116,11 +117,13 @@ def _broken(d: Decision) -> str:
         if ours:
             return f"Nothing of the service, as far as anything looks. On our own side: {ours}"
         return _EBBS if d.stage == "confirmed" else _NOW_AND_THEN
-    text = f"{_upper(_as_sure(d, _and(things)))}."
+    apart = _by_domain(d, letters)
+    text = f"{_upper(apart or _as_sure(d, _and(things)))}."
     places = "" if text.startswith(_OTHERS) else _alone(d)
     elsewhere = _ELSEWHERE if letters != d.classes else ""
     where = (
-        f" This is so for {_and(d.domains)}.{elsewhere}{f' For everybody, {_and(rest)}.' if rest else ''}"
+        f"{'' if apart else f' This is so for {_and(d.domains)}.'}{elsewhere}"
+        f"{f' For everybody, {_and(rest)}.' if rest else ''}"
         if d.domains
         else f" Seen from {places} only."
         if places
@@ -133,6 +136,18 @@ def _broken(d: Decision) -> str:
 
 
 _ELSEWHERE = " Of another domain a part of the mail to people who exist is refused for good, and bounces."
+
+
+def _by_domain(d: Decision, letters: Sequence[str]) -> str:
+    """Of several domains that are down by different classes, which is which; empty where all fare alike."""
+    down = [c for c in d.cases if c.domain and c.state == "down"]
+    mine = [x for x in letters if _apart(d, x)]
+    where = {
+        x: tuple(sorted(c.domain for c in down if x in c.classes and (x != "E" or "dns" in c.planes))) for x in mine
+    }
+    if d.state != "down" or letters != d.classes or len(set(where.values())) < 2 or not all(where.values()):
+        return ""
+    return _and(f"for {_and(names)}, {_thing(d, x)}" for x, names in where.items())
 
 
 def _apart(d: Decision, letter: str) -> bool:
@@ -170,7 +185,7 @@ def _thing(d: Decision, letter: str) -> str:
         return _on_relay(d, _deferred(d))
     if letter == "F":
         return _on_relay(d, _refused(d))
-    if letter == "G" and d.action == "ask":
+    if letter == "G" and (d.action == "ask" or any(v.name == "inbound" and not sees_known(v.ways) for v in d.views)):
         return _G_UNSEEN
     if letter == "E":
         return _names(d)

@@ -44,6 +44,8 @@ class Case:
     """Looks are refused for good, by replies that say nothing of the recipient: others may be refused as well."""
     delivered: bool = False
     """A mail came through that was sent after inbound mail began to fail, while every look of some place fails."""
+    gateway_spared: bool = False
+    """Of several domains the way through the relay is looked at for some, and its own is not confirmed down."""
     unseen: bool = False
     """Something is set to look at its inbound mail, or at the MX host's name, and nobody sees it."""
     well: bool = False

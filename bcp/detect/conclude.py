@@ -21,7 +21,7 @@ from bcp.detect.reasons import changes_of, confidence_of, evidence_of
 from bcp.detect.refusals import ALONE, UNTRIED
 from bcp.detect.rounds import Round
 from bcp.detect.survey import Survey
-from bcp.detect.verdict import MOVED, ONCE, SWITCHES, Decision, Ours, classes_of, switch_helps
+from bcp.detect.verdict import MOVED, ONCE, SWITCHES, URGENCY, Decision, Ours, classes_of, switch_helps
 from bcp.detect.words import IS, IS_NOT, MAINTENANCE
 from bcp.detect.works import failed_once, left_at
 
@@ -106,13 +106,15 @@ def _bounces(r: Round) -> bool:
 
 def _disputed(r: Round, view: PlaneView) -> bool:
     """Is one way of looking down and another one not? Where others say so too the plane is down by that, and is still
-    disputed when it has been for long enough and was not confirmed, as the other way sees it well at this moment."""
+    disputed when what speaks for it does not fail at this moment, or when it has been down for long enough and was not
+    confirmed, as the other way sees it well at this moment."""
     ways = [w for w in view.ways if not w.muted]
     if view.name not in MOVED or not any(w.down for w in ways):
         return False
+    if view.status != "down":
+        return view.status == "suspect"
     since, another = r.of(view.name).down_since, any(w.role is Role.LOOK and w.known and not w.down for w in ways)
-    long = view.status == "down" and since is not None and r.now - since >= r.rules.confirm_for_s
-    return view.status == "suspect" or (long and another)
+    return not view.failing_now or (another and since is not None and r.now - since >= r.rules.confirm_for_s)
 
 
 def _own(r: Round) -> tuple[ours.Own, ...]:
@@ -151,7 +153,7 @@ def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> 
     if down in ({"gateway"}, {"outbound"}) and gateway.own_queue(r, planes.down[0], _found(r)):
         return ("H",)
     if "gateway" in down and "inbound" not in down:  # doubtful direct delivery does not hide the gateway
-        rest = (*(v for v in rest if v.name != "inbound"), *_direct(r, planes))
+        rest = (*(v for v in rest if v.name != "inbound"), *gateway.direct(r, planes.down, planes.serious))
     names = bool(planes.down) and any(v.name == "dns" and v.status == "partial" for v in planes.doubtful)
     partly = r.whole.weighed.refused_partly or any(s.weighed.refused_partly for s in r.apart.values())
     alone = not {*ALONE, UNTRIED}.isdisjoint(_found(r)) and not planes.down
@@ -161,6 +163,8 @@ def _classes(r: Round, planes: _Sorted, own: Sequence[ours.Own], state: str) -> 
     classes = tuple(dict.fromkeys((*classes, *classes_of(_beside(r, planes), refused_partly=doubted))))
     if "F" in classes and "B" not in classes and any(_deferred(r, d, s) for d, s in r.apart.items()):
         classes = tuple(x for c in classes for x in (("F", "B") if c == "F" else (c,)))
+    if "gateway" in down and "G" not in classes and gateway.of_a_domain(r):
+        classes = tuple(sorted((*classes, "G"), key=URGENCY.index))
     if own and not planes.shown:
         return ("H", *classes) if state == "unknown" else tuple(dict.fromkeys((*classes, "H")))
     return ("H",) if planes.throttled and not classes else classes
@@ -173,17 +177,11 @@ def _deferred(r: Round, domain: str, seen: Survey) -> bool:
     return down and view is not None and not (view.rejecting or seen.weighed.refused_partly)
 
 
-def _direct(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:
-    """Direct delivery, where the way through the relay is down and so much of it fails as well."""
-    gone = any(v.name == "gateway" for v in planes.down)
-    return tuple(v for v in planes.serious if gone and gateway.fails_too(r, v))
-
-
 def _beside(r: Round, planes: _Sorted) -> tuple[PlaneView, ...]:
     """Inbound mail, where a part of it fails beside another plane that is down: that must not hide it. It does not hide
     the gateway's way either."""
     if not planes.shown or any(v.name in {*MOVED, "gateway"} for v in planes.down):
-        return _direct(r, planes)
+        return gateway.direct(r, planes.down, planes.serious)
     alone = not ALONE.isdisjoint(_found(r))
     parts = (v for v in planes.serious if v.name == "inbound" and (alone or v.status == "partial"))
     return tuple(v for v in parts if survey.fails_at_all(v, r.rules) and r.of(v.name).lately())
@@ -208,7 +206,7 @@ def _moment(r: Round, planes: _Sorted, course: Course) -> Moment:
         denied=said.get(IS_NOT, ""),
         declared=next(broken, ""),
         on_relay_s=r.now - course.active_since if course.active_since is not None else None,
-        gateway_down="gateway" in down and "inbound" not in down and not _direct(r, planes),
+        gateway_down="gateway" in down and "inbound" not in down and not gateway.direct(r, planes.down, planes.serious),
         fresh=r.fresh,
         flapping=_flapping(r, planes.shown),
     )
@@ -272,6 +270,7 @@ def _case(r: Round, domain: str, seen: Survey, state: str, classes: tuple[str, .
         zone_down=any(v.name == ZONE and v.status == "down" and r.of(ZONE, domain).confirmed for v in views),
         limited=bool(moved) and all(survey.only_limits(v) for v in moved),
         mails_alone=bool(moved) and all(survey.only_mails(v) for v in moved),
+        gateway_spared=gateway.spares(r, domain),
         unseen=bool(domain) and any(v.name in MOVED and (v.status == "unknown" or not _known_seen(v)) for v in views),
         well=back.well(views, r.rules, _known_seen, moved=r.course.standing == "active"),
     )

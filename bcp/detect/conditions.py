@@ -68,7 +68,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition(
         "not-into-gateway",
         "the way through the relay does not fail while direct delivery works",
-        lambda c, m, r: not m.gateway_down,
+        lambda c, m, r: not m.gateway_down or c.gateway_spared,
         "direct",
         "direct delivery works, and the way through the relay does not",
         "direct delivery is confirmed down as well",

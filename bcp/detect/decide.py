@@ -129,6 +129,7 @@ class Setting:
 UNSEEN = "the way through the relay fails, and nobody sees whether direct delivery works"
 BOUNCES = "of another domain a part of the recipients is refused for good: that mail bounces meanwhile"
 RELAY_DEAD = "the relay does not answer, or our way to it does not; repair that first, as mail may wait at its senders"
+BACK_FAILS = "mail is on its way back, and it fails again: look at that run, and decide whether it should go on"
 _ON_RELAY = {
     "fails": "and Exchange Online does not yet",
     "unseen": "and nothing shows for sure that Exchange Online would",
@@ -187,7 +188,8 @@ def _while_active(s: Setting, cases: Sequence[Case], moment: Moment, rules: Rule
     if moment.stage == "decided":
         return Judgement("hold", "a playbook runs")
     if moment.stage in {"failback", "draining"}:
-        return Judgement("hold", "mail is on its way back")
+        again = s.state == "down" and bool(SWITCHES & set(s.classes))
+        return Judgement("hold", BACK_FAILS if again else "mail is on its way back")
     if "G" in s.classes and s.state == "down" and not s.unproven:
         return Judgement("direct", "the path through the relay fails and direct delivery works")
     found = judge_now("failback", cases, moment, rules)

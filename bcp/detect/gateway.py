@@ -6,11 +6,12 @@ earlier, or end later, than what is seen of direct delivery.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bcp.contracts.probe import REJECTS
 from bcp.detect import survey
 from bcp.detect.inbound import is_known_look, sees_known
+from bcp.detect.looks import MAIL
 from bcp.detect.memory import LATELY, RECENT, fails_now
 from bcp.detect.planes import PlaneView
 from bcp.detect.rounds import Round
@@ -52,11 +53,30 @@ def fails_too(r: Round, view: PlaneView) -> bool:
     return memory.lately() and len(newest) >= LATELY and sum(newest) >= (1.0 - r.rules.switch_share) * len(newest)
 
 
+def direct(r: Round, down: Iterable[PlaneView], serious: Iterable[PlaneView]) -> tuple[PlaneView, ...]:
+    """Direct delivery, where the way through the relay is down and so much of it fails as well."""
+    gone = any(v.name == "gateway" for v in down)
+    return tuple(v for v in serious if gone and fails_too(r, v))
+
+
+def spares(r: Round, domain: str) -> bool:
+    """Is what fails on the gateway's way another domain's, and this one's not confirmed down?"""
+    return bool(domain) and r.of("gateway").confirmed and not r.of("gateway", domain).confirmed
+
+
+def of_a_domain(r: Round) -> bool:
+    """Is there a domain of which the gateway's way is confirmed down and direct delivery is well, while that of another
+    one fails? That must not hide it."""
+    alone = (d for d in r.apart if r.of("gateway", d).confirmed and not r.of("inbound", d).confirmed)
+    return any(v.name == "inbound" and v.status == "ok" for d in alone for v in r.apart[d].views)
+
+
 def unseen(r: Round) -> bool:
     """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)? Mails that are
     not taken, and unknown recipients, do not show that a known one is."""
-    blind = any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
-    return blind or any(v.name == "inbound" and v.status != "ok" and not sees_known(v.ways) for v in r.views)
+    direct = [v for v in r.views if v.name == "inbound" and not sees_known(v.ways)]
+    doubtful = any(v.status != "ok" or any(w.raw and w.way == MAIL for w in v.ways) for v in direct)
+    return doubtful or any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
 
 
 def own_queue(r: Round, view: PlaneView, found: Sequence[str]) -> bool:

@@ -370,7 +370,7 @@ def _status(ways: Sequence[WayView], looks: Sequence[WayView], agree: Sequence[W
         return "partial"
     if agree or any(w.suspect for w in ways):
         return "suspect"
-    return "ok" if any(w.role is Role.LOOK and w.known for w in ways) else "unknown"
+    return "ok" if any(w.known and not (w.muted and w.raw) for w in watching) else "unknown"  # a bad sign shows nothing
 
 
 REFUSED_LOOKS = 3

@@ -161,6 +161,9 @@ def _proof(refused: Sequence[ProbeView], way: WayView, around: Around, mails: Se
         return "rejects-alternate"
     if two and len(now) >= 2 and not delivered:
         return UNTRIED if _untried(refused, around, rules) else "two-recipients"
+    came = delivered or _came(around, refused, rules, other=other)
+    if len(now) >= 2 and not_taken and around.backed and not (other or came):
+        return "two-recipients"  # with the mail's own three, and others say so: who is taken is the other part
     if accepted or delivered or any(p.known and not p.raw for p in way.probes) or _well_since(refused, way, around):
         return "rejects-contradicted"
     if around.accepts_unknown or (not other and (around.vouched or not_taken)):

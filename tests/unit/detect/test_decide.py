@@ -210,6 +210,8 @@ def ask(state="suspect", classes=("B",), partial=False, fails=False, disputed=Fa
         ({"moment": Moment("decided")}, "hold", "a playbook runs"),
         ({"moment": Moment("failback")}, "hold", "mail is on its way back"),
         ({"moment": Moment("draining")}, "hold", "mail is on its way back"),
+        ({"moment": Moment("draining"), "state": "down"}, "hold", "mail is on its way back, and it fails again"),
+        ({"moment": Moment("draining"), "state": "down", "classes": ("A",)}, "hold", "mail is on its way back"),
         ({"moment": Moment("active")}, "hold", "the relay takes the mail"),
         ({"moment": Moment("active"), "state": "down", "classes": ("G",)}, "direct", "the path through the relay"),
         ({"moment": Moment("active"), "classes": ("G",)}, "hold", "the relay takes the mail"),

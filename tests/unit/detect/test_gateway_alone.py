@@ -1,7 +1,7 @@
 """The gateway's way alone fails only where direct delivery works: nobody is sent there while it does not."""
 
 import pytest
-from test_every_rule import FAIL, LATER, NO, NOT_TAKEN, OK, THREE, UNKNOWN, both_over, half_of_both, said
+from test_every_rule import FAIL, LATER, NO, NOT_TAKEN, OK, SILENT, THREE, UNKNOWN, both_over, half_of_both, said
 
 from bcp.detect.aloud import aloud
 
@@ -58,3 +58,31 @@ def test_what_is_refused_for_good_does_not_wait() -> None:
     early, late = said(8, **looks), said(30, **looks)
     assert (early.classes, early.action, early.moves) == (("B",), "ask", True) and early.refusals[0] == "kept"
     assert late.action == "switch" and said(8, smtp=LATER, trip=NOT_TAKEN).action == "wait"
+
+
+def test_a_test_mail_that_is_not_taken_shows_no_direct_delivery() -> None:
+    """No look at a known recipient says anything, and the gateway puts mail off: that may be inbound mail as such."""
+    trip = lambda n: SILENT if n % 5 else OK if n < 15 else NOT_TAKEN  # noqa: E731
+    found = said(24, smtp=(UNKNOWN, "broken-probe"), trip=trip, gate=lambda n: OK if n < 15 else LATER)
+    assert (found.classes, found.action) == (("G",), "ask") and "nobody sees" in found.why
+    early = said(19, smtp=(UNKNOWN, "broken-probe"), trip=trip, gate=lambda n: OK if n < 15 else LATER)
+    assert early.state == "suspect" and "nobody sees whether the direct way works" in aloud(early).broken
+
+
+@pytest.mark.parametrize(
+    ("look", "classes"), [({"smtp_2": LATER}, ("B", "G")), ({"names": (FAIL, "nxdomain")}, ("E", "G"))], ids=["B", "E"]
+)
+def test_the_gateway_of_one_domain_holds_no_other_one_back(look, classes) -> None:
+    """The way through the relay fails for one domain, which is well directly; another one's direct delivery fails."""
+    domains = {"gate": ("a.test",), "smtp": ("a.test",), "smtp_2": ("b.test",), "names": ("b.test",)}
+    found = said(45, domains=domains, gate=LATER, smtp=OK, **look)
+    assert (found.classes, found.action, found.domains) == (classes, "switch", ("b.test",))
+    text = aloud(found).broken
+    assert text.startswith("For b.test, ") and "for a.test, mail does not get through the relay" in text
+    assert "This is so for" not in text
+
+
+def test_a_gateway_that_names_no_domain_is_everybody_s() -> None:
+    """MX of the other one would move into it."""
+    domains = {"smtp": ("a.test",), "names": ("b.test",), "smtp_2": ("b.test",)}
+    assert said(45, domains=domains, gate=LATER, smtp=OK, smtp_2=OK, names=(FAIL, "nxdomain")).action == "direct"

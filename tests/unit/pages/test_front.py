@@ -104,6 +104,12 @@ def test_the_next_step_has_a_time_where_there_is_one() -> None:
     assert next_step(replace(HELD, state="healthy", stage="active")).startswith("Next: hold")
 
 
+def test_what_fails_again_on_the_way_back_is_looked_at() -> None:
+    back = replace(HELD, stage="draining", mx=HOME, why="mail is on its way back, and it fails again")
+    assert next_step(back) == "Next: hold: mail is on its way back, and it fails again."
+    assert next_step(replace(back, state="healthy")).startswith("Next: nothing; the way back runs")
+
+
 def test_nobody_who_looks_is_the_next_thing_to_mend() -> None:
     blind = replace(WELL, watching=False)
     assert "nothing looks" in next_step(blind) and page_tone(blind) == "warn"
