@@ -11,8 +11,8 @@ import pytest
 from bcp.cli.plan import confirm, describe, how_to_start
 from bcp.cli.run import run
 from bcp.contracts.action import Refusal
-from bcp.plan.alike import together
 from bcp.kernel.errors import GateClosed, Refused
+from bcp.plan.alike import together
 from bcp.plan.model import Plan, PlannedStep
 
 from .conftest import Terminal
