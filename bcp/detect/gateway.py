@@ -56,7 +56,7 @@ def unseen(r: Round) -> bool:
     """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)? Mails that are
     not taken, and unknown recipients, do not show that a known one is."""
     blind = any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
-    return blind or any(v.name == "inbound" and v.status != "ok" and not sees_known(v.ways) for v in r.views)
+    return blind or any(v.name == "inbound" and not sees_known(v.ways) for v in r.views)
 
 
 def own_queue(r: Round, view: PlaneView, found: Sequence[str]) -> bool:
