@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from bcp.contracts.probe import REJECTS
 from bcp.detect import survey
 from bcp.detect.inbound import is_known_look, sees_known
-from bcp.detect.looks import MAIL
 from bcp.detect.memory import LATELY, RECENT, fails_now
 from bcp.detect.planes import PlaneView
 from bcp.detect.rounds import Round
@@ -74,9 +73,8 @@ def of_a_domain(r: Round) -> bool:
 def unseen(r: Round) -> bool:
     """Is something set to look at direct delivery, and sees nobody whether it works (*gateway-unseen*)? Mails that are
     not taken, and unknown recipients, do not show that a known one is."""
-    direct = [v for v in r.views if v.name == "inbound" and not sees_known(v.ways)]
-    doubtful = any(v.status != "ok" or any(w.raw and w.way == MAIL for w in v.ways) for v in direct)
-    return doubtful or any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
+    blind = any(v.name == "inbound" for v in survey.blind(r.views, r.looked))
+    return blind or any(v.name == "inbound" and not sees_known(v.ways) for v in r.views)
 
 
 def own_queue(r: Round, view: PlaneView, found: Sequence[str]) -> bool:
