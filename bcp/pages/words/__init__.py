@@ -27,7 +27,7 @@ def languages() -> tuple[str, ...]:
         return tuple(sorted(p.stem for p in FOLDER.glob("*.json")))
     from zipfile import ZipFile  # the light way: all of bcp is one file
 
-    with ZipFile(getattr(__loader__, "archive")) as file:  # noqa: B009 - only a zipimporter has it
+    with ZipFile(FOLDER.parents[2]) as file:
         inside = [Path(n) for n in file.namelist()]
     return tuple(sorted(p.stem for p in inside if p.suffix == ".json" and p.parts[-4:-1] == ("bcp", "pages", "words")))
 
