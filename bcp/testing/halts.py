@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -105,16 +106,16 @@ class Halting(Generic[T]):
                 sys.settrace(self._entered)
                 threading.settrace(self._entered)
             found = asyncio.run(self._work())
+            end = partial(self._end.set_result, found)
         except BaseException as error:
-            self._loop.call_soon_threadsafe(self._end.set_exception, error)
-        else:
-            self._loop.call_soon_threadsafe(self._end.set_result, found)
-        finally:
+            end = partial(self._end.set_exception, error)
+        finally:  # before anybody is told: whoever begins a thread then must not be looked at
             threading.setprofile(None)
             sys.setprofile(profile)
             if self._lines:
                 threading.settrace(trace_all)
                 sys.settrace(trace)
+        self._loop.call_soon_threadsafe(end)
 
     def _called(self, frame: Any, event: str, what: Any) -> None:
         if event == "c_call" and leaves(what):

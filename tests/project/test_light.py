@@ -57,3 +57,9 @@ def test_one_file_looks_without_the_vendors_packages(tmp_path) -> None:
         "recipient=a@corp.test",
     )
     assert "smtp" in mail.stdout and mail.returncode in {1, 3, 4}, mail.stdout + mail.stderr
+    asked = "from bcp.pages.words import languages, words; print(*languages(), words('de').language)"
+    spoken = subprocess.run(
+        [sys.executable, "-c", asked], cwd=tmp_path, env=env | {"PYTHONPATH": str(tmp_path / "bcp-light.pyz")},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert spoken.stdout.split() == ["de", "en", "de"], spoken.stderr

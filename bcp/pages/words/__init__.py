@@ -13,6 +13,7 @@ import string
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from pkgutil import get_data
 
 from bcp.pages.words.counts import counts
 
@@ -22,7 +23,13 @@ USUAL = "en"
 
 def languages() -> tuple[str, ...]:
     """Languages in which a report can be written."""
-    return tuple(sorted(p.stem for p in FOLDER.glob("*.json")))
+    if FOLDER.is_dir():
+        return tuple(sorted(p.stem for p in FOLDER.glob("*.json")))
+    from zipfile import ZipFile  # the light way: all of bcp is one file
+
+    with ZipFile(FOLDER.parents[2]) as file:
+        inside = [Path(n) for n in file.namelist()]
+    return tuple(sorted(p.stem for p in inside if p.suffix == ".json" and p.parts[-4:-1] == ("bcp", "pages", "words")))
 
 
 def known_language(language: str) -> str:
@@ -113,7 +120,9 @@ ONE_WORD = frozenset({"id", "book", "channel"})
 def words(language: str = USUAL) -> Words:
     """The catalogue of this language, English where there is none."""
     name = known_language(language)
-    texts: dict[str, str] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    raw = get_data(__name__, f"{name}.json")  # also from within a zip file
+    assert raw is not None
+    texts: dict[str, str] = json.loads(raw)
     return Words(name, texts)
 
 
