@@ -94,8 +94,8 @@ class ShapedDrain:
         Raises:
             Refused: another process drives it (``drain.driven``), a person stopped it (``drain.stopped``), or Exchange
                 refuses mail for good (``drain.refused``). The relay keeps what it has.
-            Transient: the time is over (``drain.late``), all but what lies at a dead host has gone
-                (``drain.unheard``), or the relay does not say what it holds.
+            Transient: the time is over (``drain.late``), all has gone but what lies at a dead host (``drain.unheard``),
+                or the relay does not say what it holds.
         """
         name = self.relay.name
         if not self.book.drive(name):

@@ -19,7 +19,7 @@ from bcp.relay.batch import BATCH, REPLY, Request, digest, is_sealed, seal, unse
 from bcp.relay.follow import Follower, Piece
 from bcp.relay.kin import NEAR
 from bcp.relay.listen import Listener
-from bcp.relay.listing import listing
+from bcp.relay.listing import listing as _listing
 from bcp.relay.lives import Lives
 from bcp.relay.mail import Mail, mail_of
 from bcp.relay.place import Place, place_of
@@ -216,7 +216,7 @@ class Agent:
     def list_queue(self, text: str, now: float) -> None:
         """What ``postqueue -j`` printed, taken at ``now``; the log was read since. A listing that cannot be read says
         nothing; while the log cannot be, nothing is missed in one."""
-        shown = listing(text)
+        shown = _listing(text)
         if shown is None:
             self.say("queue-unreadable", "the queue's listing is not what postqueue -j prints")
             return

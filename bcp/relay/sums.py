@@ -209,7 +209,7 @@ def _warnings(
         elif s.read and min(end, s.heard) + s.skew - s.read > SILENT_S:
             said.append(f"{s.relay}: its agent has not read the log since {iso(s.read)}")
         if s.problem:
-            said.append(f"{s.relay}: its agent {'cannot read' if s.blind else 'was not heard'}: {s.problem}")
+            said.append(f"{s.relay}: its agent cannot read: {s.problem}")
         if s.doubt:
             said.append(f"{s.relay}: {s.doubt}")
         if abs(s.skew) >= SKEWED_S:
