@@ -133,11 +133,14 @@ def _left_by(view: RunView) -> front.Mx | None:
     """Where this run left MX; ``None``: none of its switches stands."""
     for placed in reversed(_switches(view)):
         state = view.state.steps.get(placed.id)
-        if state is not None and state.status == "undo_failed":  # where it points, whoever stopped the undo knows
-            return front.Mx(False, left_by=view.id, left_at=state.ended)
-        if state is None or state.status not in {"ok", "unchanged"}:
+        if state is None or state.status not in {"ok", "unchanged", "undo_failed"}:
             continue
-        if not registry.actions()[placed.step.uses].to_relay(placed.step.with_):
+        there = registry.actions()[placed.step.uses].to_relay(placed.step.with_)
+        if state.status == "undo_failed":
+            if there:  # where it points now, whoever stopped the undo knows
+                return front.Mx(False, left_by=view.id, left_at=state.ended)
+            continue
+        if not there:
             return front.Mx(False)
         lost = {x.domain for x in left_of(view) if not x.known}  # of these nobody knows where their mail goes
         domains = tuple(d for d in kept_domains(view) if d not in lost)

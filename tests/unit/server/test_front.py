@@ -63,6 +63,12 @@ def test_one_that_was_not_done_or_was_undone_decides_nothing(status) -> None:
     assert where_mx_is([View("r2", "before", status), View("r1", "relay", "ok")]).run == "r1"
 
 
+def test_an_undo_that_failed_leaves_nobody_sure_where_mx_points() -> None:
+    """It may stand at the relay: nobody reads that mail goes to Exchange."""
+    found = where_mx_is([View("r2", "before", "failed"), View("r1", "relay", "undo_failed")])
+    assert (found.relay, found.left_by, found.left_at) == (False, "r1", 1000.0)
+
+
 @pytest.mark.parametrize(("status", "doubt"), [("in_doubt", "r2"), ("failed", ""), ("undone", "")])
 def test_a_newer_one_in_doubt_is_named_beside_what_an_older_one_left(status, doubt) -> None:
     assert where_mx_is([View("r2", "before", status), View("r1", "relay", "ok")]).doubt == doubt
