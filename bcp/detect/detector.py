@@ -143,7 +143,8 @@ class Detector:
     def _take(self, vantage: str, signal: Signal, watched: Watched, sick: AbstractSet[str], now: float) -> None:
         """One look of a probe: what is our own fault is set aside, the rest goes to its lanes."""
         if watched.way == TRIP and (said := self._mails.by_relay(signal, now)) is not None:
-            self._hear(signal.probe, vantage, said, watched, sick, now)  # of the way out; not of the service's door
+            if signal.kind != TAKEN:  # it speaks of the way out, and not of the service's door
+                self._hear(signal.probe, vantage, said, watched, sick, now)
             return
         if signal.kind == TAKEN:  # no look: what becomes of it is said when it is over
             self._mails.take(vantage, signal, watched, now)
