@@ -127,9 +127,9 @@ def by_domain(lanes: Iterable[ProbeView]) -> tuple[dict[str, list[ProbeView]], l
 
 def alike(named: Collection[Sequence[ProbeView]]) -> bool:
     """Do all domains fare alike, so that a mail that names none of them speaks of each (*delivered-elsewhere*)? So it
-    does where there is only one, or where no look tells their inbound mail apart: those looks are of all as well."""
+    does where no look tells their inbound mail apart: those looks are of all as well."""
     apart = any(x.watched.plane == "inbound" for mine in named for x in mine)
-    return len(named) == 1 or not apart or all(any(x.down for x in mine) for mine in named)
+    return not apart or all(any(x.down for x in mine) for mine in named)
 
 
 def unseen(lanes: Iterable[ProbeView]) -> bool:
