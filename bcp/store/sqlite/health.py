@@ -11,7 +11,7 @@ from pathlib import Path
 from bcp.kernel.errors import BcpError
 from bcp.store.files.audit import BOOK
 from bcp.store.sqlite.book import chain_damage
-from bcp.store.sqlite.connect import connect_to_read
+from bcp.store.sqlite.connect import connect, connect_to_read
 from bcp.store.sqlite.state import SqliteState
 
 KNOWN = {
@@ -24,6 +24,8 @@ KNOWN = {
     "readiness.db": "Move it away: the history of readiness begins anew.",
 }
 """Every database, and what to do when it is damaged."""
+MADE_ANEW = frozenset({"index.db"})
+"""Made from the runs by whoever asks first: while it is empty nothing is lost, and it may be in the making."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ def troubles(room: SqliteState) -> list[Trouble]:
 
 def _databases(room: SqliteState) -> Iterator[Trouble]:
     for name, hint in KNOWN.items():
+        if name in MADE_ANEW and _is_empty(room.folder / name):
+            continue
         wrong = database_damage(room.folder / name)
         if not wrong and name == "incidents.db":
             wrong = chain_damage(room.folder / name, room.audit.read().anchors.get(BOOK))
@@ -68,10 +72,24 @@ def database_damage(path: Path) -> str:
     if not path.exists():
         return ""
     try:
-        if not path.stat().st_size:  # to SQLite that is a good file in which nothing ever stood
+        if _is_empty(path) and _stays_empty(path):  # to SQLite that is a good file in which nothing ever stood
             return "it is empty: whatever stood in it is lost"
         with contextlib.closing(connect_to_read(path, timeout_s=2.0)) as db:
             said = str(db.execute("pragma quick_check(1)").fetchone()[0])
             return "" if said == "ok" else f"it is damaged: {said[:200]}"
     except (sqlite3.Error, OSError) as error:
         return f"it cannot be read: {error}"
+
+
+def _is_empty(path: Path) -> bool:
+    """Does nothing stand in it, nor in its write-ahead log?"""
+    log = path.with_name(f"{path.name}-wal")
+    return path.exists() and not path.stat().st_size and not (log.exists() and log.stat().st_size)
+
+
+def _stays_empty(path: Path) -> bool:
+    """Is it empty also when whoever is writing to it has ended? A file that is being made is empty at first."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(connect(path, "rw", timeout_s=2.0)) as db:
+        db.execute("begin immediate")
+        db.execute("rollback")
+    return _is_empty(path)

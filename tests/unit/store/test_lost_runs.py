@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,22 @@ def test_a_page_that_was_overwritten_is_found(tmp_path) -> None:
     path.write_bytes(b"")
     assert database_damage(path) == "it is empty: whatever stood in it is lost"
     assert set(KNOWN) >= {"incidents.db", "leases.db", "accounts.db", "drills.db"}
+
+
+def test_a_file_that_is_being_made_has_lost_nothing(tmp_path) -> None:
+    """It is empty until its maker has written; the index of the runs is made by whoever asks first."""
+    (tmp_path / "index.db").touch()
+    assert troubles(SqliteState(tmp_path)) == []
+    path = tmp_path / "accounts.db"
+    maker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    maker.execute("begin immediate")
+    maker.execute("create table t(x text)")
+    assert path.stat().st_size == 0
+    end = threading.Timer(0.1, lambda: maker.execute("commit"))
+    end.start()
+    assert database_damage(path) == ""
+    end.join()
+    maker.close()
 
 
 def test_a_book_whose_events_were_changed_is_not_whole(tmp_path) -> None:
