@@ -11,7 +11,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 
@@ -45,7 +45,6 @@ def add_descriptions(cls: type, schema: dict[str, Any], fields: Mapping[str, Any
             properties[key]["description"] = text
 
 
-@lru_cache(maxsize=4_096)
 def _own(cls: type) -> Mapping[str, str]:
     """Docstrings in the body of this class alone."""
     try:

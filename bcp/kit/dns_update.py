@@ -48,6 +48,13 @@ SHADOWED = ("A", "AAAA", "TXT")
 """Types that a name may get from a wildcard beside its MX, and that matter for mail and web."""
 
 
+class _Key(dns.tsig.Key):
+    """A key that keeps its secret to itself where it is printed: dnspython's own shows it."""
+
+    def __repr__(self) -> str:
+        return f"<TSIG key {self.name}>"
+
+
 class Key(Protocol):
     """A shared key (TSIG)."""
 
@@ -279,7 +286,7 @@ class Rfc2136(Writer):
             key = self.settings.key
             try:
                 raw = base64.b64decode("".join(key.secret.reveal().split()), validate=True)
-                self._key = dns.tsig.Key(key.name, raw, _ALGORITHMS[key.algorithm])
+                self._key = _Key(key.name, raw, _ALGORITHMS[key.algorithm])
             except (ValueError, dns.exception.DNSException) as error:
                 raise Permanent(
                     f"the TSIG secret of {key.name} is not base64", hint=f"Check {key.secret.reference}."

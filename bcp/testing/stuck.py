@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 
 LOOK_S = 0.04
 """Between two looks."""
@@ -41,7 +42,7 @@ class Stuck:
         """Which wait it is in (the kernel counts them), and where; nothing, where it is in none or waits as a loop
         does."""
         frame = sys._current_frames().get(self._thread.ident or 0)
-        if frame is None or frame.f_code.co_filename.endswith("selectors.py"):
+        if frame is None or frame.f_code.co_filename.endswith("selectors.py") or _begins_a_thread(frame):
             return b"", ""
         where = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
         try:
@@ -52,3 +53,15 @@ class Stuck:
             return b"", ""
         found = _SWITCHES.search(status)
         return (found[1], where) if found and b"\nState:\tS" in status else (b"", "")
+
+
+def _begins_a_thread(frame: FrameType) -> bool:
+    """Does it wait for a thread to begin? So does every loop that uses some, for as long as the machine is busy."""
+    look: FrameType | None = frame
+    for _ in range(4):
+        if look is None:
+            return False
+        if look.f_code is threading.Thread.start.__code__:
+            return True
+        look = look.f_back
+    return False

@@ -244,6 +244,8 @@ class LookRows:
         try:
             db = connect_to_read(self.path)
             try:
+                if db.execute("select 1 from sqlite_master limit 1").fetchone() is None:
+                    return []  # a watch is making it at this moment
                 return db.execute(query, parameters).fetchall()
             finally:
                 db.close()

@@ -572,10 +572,15 @@ def test_a_hook_that_says_a_thing_once_is_caught() -> None:
 # -- stores ----------------------------------------------------------------------------------------------------------
 
 
+def slowly() -> None:
+    """It asks a file or a database: others have their turn, also on a machine that is busy."""
+    threading.Event().wait(0.03)
+
+
 class LooksThenTakes(MemoryLeases):
     def take(self, run: str, names: Any, *, parent: str = "", at: float = 0.0) -> MemoryLease:
         before = dict(self.rows)
-        os.stat(".")  # it asks a file or a database
+        slowly()
         mine = MemoryLeases(self.runs, self.ended)
         mine.rows, mine._given, mine._begun = before, self._given, self._begun
         lease = mine.take(run, names, parent=parent, at=at)
@@ -586,7 +591,7 @@ class LooksThenTakes(MemoryLeases):
 class LooksThenMarks(MemoryPlans):
     def mark_used(self, checksum: str, run_id: str, at: float) -> None:
         if not self.used_by(checksum):
-            os.stat(".")
+            slowly()
             self._used.pop(checksum, None)
         super().mark_used(checksum, run_id, at)
 
