@@ -88,7 +88,9 @@ def examine(room: SqliteState, only: Sequence[str] = (), *, whole: bool = True) 
         begun |= leased
     except BcpError as error:
         damage.append(error.message)
-    damage += _unwitnessed([r for r in rows if r.run in leased or _is_of_two(room, r.run)], audit.anchors.keys())
+    witnessed = [r for r in rows if r.run in leased or _is_of_two(room, r.run)]
+    if _unwitnessed(witnessed, audit.anchors.keys()):  # or begun after that file was read
+        damage += _unwitnessed(witnessed, room.audit.read().anchors.keys())
     if wrong := chain_damage(room.folder / "incidents.db", audit.anchors.get(BOOK)):
         damage.append(f"the book of incidents: {wrong}")
     damage += [f"{name}: {why}" for name, why in sorted(drill_damage(room.folder / "drills.db", audit.anchors).items())]
@@ -174,12 +176,12 @@ def _unwitnessed(rows: Sequence[RunEvidence], known: Collection[str]) -> list[st
 
 def _run(room: SqliteState, run_id: str, anchor: Anchor | None) -> RunEvidence:
     path = room.runs.path(run_id)
+    card = _seen(room, run_id)  # before the chain is read, which may grow meanwhile
     wrong = runfile.read_damage(path)
     hashes, head = _hashes(path)
     ended = anchor is not None and anchor.status in ENDED
     if not wrong and anchor is not None and anchor.head not in hashes:
         wrong = "the chain does not contain the head that was written down for it: the file was cut or replaced"
-    card = _seen(room, run_id)
     if not wrong and card is not None and card.head and card.head not in hashes:
         wrong = "the chain does not contain the head that the index saw last: the file was cut or replaced"
     return RunEvidence(run_id, max(0, len(hashes) - 1), head, ended, wrong, card is not None and card.over)

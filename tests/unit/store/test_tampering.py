@@ -15,6 +15,7 @@ from bcp.kernel.errors import Invalid
 from bcp.kernel.hashing import GENESIS, canonical, digest, link, link_event
 from bcp.store.chain import genesis_of
 from bcp.store.files.audit import KEY_FILE, AuditLog
+from bcp.store.sqlite import evidence
 from bcp.store.sqlite.evidence import examine
 from bcp.store.sqlite.state import SqliteState
 from bcp.testing.clock import FakeClock
@@ -250,3 +251,26 @@ def test_a_plan_with_a_checksum_made_anew_is_noticed(state) -> None:
         db.execute("update meta set value = ? where key = 'plan'", (canonical(found),))
         db.commit()
     assert "started with" in next(r.damage for r in examine(state).runs if r.run == "run-2")
+
+
+def test_a_run_that_goes_on_while_it_is_read_is_whole(tmp_path, monkeypatch) -> None:
+    """Its chain was read, then it wrote one more event: what the index says after that is no news of the chain."""
+    state, looked = SqliteState(tmp_path), evidence._hashes
+    lease = state.leases.take("run-1", {"mx:a"})
+    state.runs.create("run-1", meta(plan("a")), fence=lease.fence)
+    state.leases.begun("run-1")
+    state.audit.anchor(Anchor("run-1", state.runs.card("run-1").head, "begun", 1.0))
+
+    def meanwhile(path):
+        found = looked(path)
+
+        async def work() -> None:
+            journal = state.runs.open("run-1", FakeClock(), lease)
+            await journal.record("run_started")
+            journal.close()
+
+        asyncio.run(work())
+        return found
+
+    monkeypatch.setattr(evidence, "_hashes", meanwhile)
+    assert [r.damage for r in examine(state).runs] == [""]
