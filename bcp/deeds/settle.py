@@ -133,7 +133,8 @@ async def _otherwise(ground: Ground, view: RunView, left: Sequence[Left], *, hap
             outputs = view.state.steps[x.step].outputs
             items = outputs.get("items")
             parts = [i for i in (items if isinstance(items, list) else [outputs]) if x.domain in (i.get("left") or {})]
-            wrong[x.domain] = [MxSet.from_data(p["before" if happened else "after"][x.domain]) for p in parts]
+            contrary = [(p.get("before" if happened else "after") or {}).get(x.domain) for p in parts]
+            wrong[x.domain] = [MxSet.from_data(mx) for mx in contrary if mx]  # a switch of another maker may tell none
     seen = {}
     for reading in await read_all(list(wrong), world):
         there = [] if reading.problem else held(reading)

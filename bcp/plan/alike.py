@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 _OF_A_DOMAIN = re.compile(r"([\w-]+(?:\.[\w-]+)+): (.+)", re.DOTALL)
 SHOWN = 3
@@ -21,9 +21,11 @@ def together(messages: Iterable[str]) -> list[str]:
     return [f"{_some(list(dict.fromkeys(names)))}: {text}" if names else text for text, names in said.items()]
 
 
-def repeated(text: str, others: Iterable[str]) -> bool:
-    """Does it end with what another one says alone: a check before a step and the step itself have one reason?"""
-    return any(text.endswith(f": {other}") for other in others)
+def repeated(text: str, others: Container[str]) -> bool:
+    """Does it end with what another one says alone: a check before a step and the step itself have one reason?
+    ``others`` are looked up, not walked through: of ten thousand domains each may have a reason of its own."""
+    parts = text.split(": ")
+    return any(": ".join(parts[i:]) in others for i in range(1, len(parts)))
 
 
 def _some(names: list[str]) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 HANDLES = Path("/proc/self/fd")
 BEATS = 10
 """Turns of the loop in which the other side may notice that a connection is closed."""
+OF_THE_LOOP = "asyncio_"
+"""How threads of the loop's own pool are called: on a busy machine it grows to its bound, and ends with the loop."""
 
 
 def held() -> set[str]:
     """What is open, each by what it is and by a number of its own: what is closed meanwhile, by whatever else goes on
     in the process, hides nothing that was opened."""
-    found = {f"thread {t.ident} {t.name}" for t in threading.enumerate()}
+    found = {f"thread {t.ident} {t.name}" for t in threading.enumerate() if not t.name.startswith(OF_THE_LOOP)}
     with contextlib.suppress(RuntimeError):  # no loop here
         found |= {f"task {t.get_name()}" for t in asyncio.all_tasks()}
     for handle in HANDLES.iterdir() if HANDLES.is_dir() else ():

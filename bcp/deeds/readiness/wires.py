@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from bcp.contracts.channel import Check as Line
@@ -51,15 +52,16 @@ async def fate(app: App, scope: Scope) -> list[Check]:
     if domain is not None:
         dns = app.world.dns[domain.dns]
         usual = [h.host for d in app.world.domains.values() if d.primary for h in d.primary.hosts][:DOMAINS]
-        primary = [await _seen(dns, h) for h in dict.fromkeys(usual)]
+        primary = await asyncio.gather(*(_seen(dns, h) for h in dict.fromkeys(usual)))
         for name, found in relays.items():
-            hosts = [await _seen(dns, h.host) for h in found.mx]
+            hosts = await asyncio.gather(*(_seen(dns, h.host) for h in found.mx))
             out.append(judged.relay(name, hosts, primary, scope.using(relay=name)))
     pages = [c.place() for c in app.world.channels.values() if c.form == "page"]
-    for host in judged.page_hosts([org.status_page, *pages]):
-        seen = await _seen(app.world.dns[domain.dns], host) if domain is not None else judged.HostSeen(host)
-        out.append(judged.page(seen))
-    return out
+    read_at = judged.page_hosts([org.status_page, *pages])
+    if domain is None:
+        return [judged.page(judged.HostSeen(h)) for h in read_at]
+    seen = await asyncio.gather(*(_seen(app.world.dns[domain.dns], h) for h in read_at))
+    return [*out, *map(judged.page, seen)]
 
 
 async def _seen(dns: Dns, host: str) -> judged.HostSeen:

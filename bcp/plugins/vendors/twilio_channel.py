@@ -18,6 +18,8 @@ from bcp.kernel.secret import Secret
 from bcp.kernel.text import plural
 from bcp.plugins.vendors.twilio import Twilio, translate
 
+LISTED = 50
+"""So many rows of a list, the newest, are looked through."""
 CLOCKS_S = 2.0
 """Allowed for clocks that differ and for Twilio's rounding to seconds."""
 
@@ -136,10 +138,6 @@ def text_among(rows: Iterable[Any], delivery: Delivery) -> Receipt | None:
         )
     _reaches_back(rows, delivery)
     return None
-
-
-LISTED = 50
-"""So many rows of a list, the newest, are looked through."""
 
 
 def _reaches_back(rows: Sequence[Any], delivery: Delivery) -> None:

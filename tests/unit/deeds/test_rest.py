@@ -18,13 +18,7 @@ LEFT = {
 
 
 def left(house: House, outputs=LEFT) -> str:
-    return house.run(
-        events=[
-            ("step_started", "mx", {}),
-            ("step_finished", "mx", {"status": "ok", "outputs": outputs}),
-            ("phase_started", "", {"phase": "hold"}),
-        ]
-    )
+    return house.switched(outputs)
 
 
 def test_exactly_those_with_what_the_run_was_given(house) -> None:

@@ -25,13 +25,7 @@ DOUBT = {
 
 
 def doubtful(house: House, outputs=DOUBT) -> str:
-    return house.run(
-        events=[
-            ("step_started", "mx", {}),
-            ("step_finished", "mx", {"status": "ok", "outputs": outputs}),
-            ("phase_started", "", {"phase": "hold"}),
-        ]
-    )
+    return house.switched(outputs)
 
 
 @pytest.mark.parametrize("outputs", [DOUBT, {"items": [DOUBT]}], ids=["one", "items"])

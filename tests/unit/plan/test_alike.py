@@ -13,3 +13,12 @@ def test_a_reason_is_said_once_with_the_first_domains() -> None:
         "the clock is off",
         "x.example: no zone",
     ]
+
+
+def test_what_another_one_says_alone_is_not_said_twice() -> None:
+    """A check before a step gives the step's own reason; one that only sounds like it is another."""
+    assert together(["mx: no zone: ask", "no zone: ask", "mx: and no zone: ask", "no zone"]) == [
+        "no zone: ask",
+        "mx: and no zone: ask",
+        "no zone",
+    ]
